@@ -6,8 +6,9 @@ knows nothing of the file. Order is free: labels may come before the pictures or
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -53,7 +54,7 @@ class FieldFound:
     """A label field in the file. May come again later with more classes or attributes; `codes` add up."""
 
     field: LabelField
-    codes: Mapping[int, str] = field(default_factory=dict)
+    codes: Mapping[int, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Source:
     media: Path | None = None
     name: str = "ground_truth"
     split: str | None = None
-    schema: DatasetSchema = field(default_factory=DatasetSchema)
+    schema: DatasetSchema = dataclasses.field(default_factory=DatasetSchema)
     report: Callable[[int, int], None] = quiet  # bytes read, bytes in all
 
 
@@ -128,7 +129,7 @@ class Written:
     files: Sequence[Path]
     samples: int
     objects: int
-    lost: Mapping[str, int] = field(default_factory=dict)
+    lost: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 class Format(Protocol):
