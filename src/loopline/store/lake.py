@@ -1,0 +1,396 @@
+"""The lake: one data set's tables under a transactional catalog, opened, read at any snapshot, and committed to.
+
+    with Lake.open(location) as lake:
+        lake.commit("tag", lambda tx: tx.execute(...))
+
+Everything is read through `cursor()` and `table()`, and changed through `commit()`: one transaction a verb.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, TypeVar
+
+import duckdb
+import msgspec
+from filelock import FileLock, Timeout
+
+from loopline.errors import Conflict, DatasetExists, DatasetNotFound, ReadOnlyVersion, StoreError
+from loopline.kernel.schema import DatasetSchema
+from loopline.store import extensions, tables
+from loopline.store.location import FolderLocation, Location, PostgresLocation
+
+T = TypeVar("T")
+
+INLINE_ROWS: Final = 64
+"""Writes of at most this many rows go into the catalog, not into a Parquet file of their own: a session of single
+edits would otherwise leave hundreds of tiny files. `upkeep` moves them to Parquet."""
+
+LOCK_TIMEOUT_S: Final = 600.0
+RETRIES: Final = 30
+
+_CONFLICTS: Final = (
+    "database is locked",
+    "database table is locked",
+    "conflict",
+    "could not serialize",
+    "deadlock detected",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What a verb did: the snapshot that it made (None where nothing changed) and its answer."""
+
+    snapshot: int | None
+
+
+class Transaction:
+    """The inside of one verb. Every statement goes into one snapshot, or none does."""
+
+    def __init__(self, lake: Lake, con: duckdb.DuckDBPyConnection) -> None:
+        self.lake = lake
+        self.con = con
+        self.details: dict[str, object] = {}  # kept with the snapshot, shown by the log
+
+    def execute(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> duckdb.DuckDBPyConnection:
+        return self.con.execute(sql, parameters or None)
+
+    def one(self, sql: str, parameters: Sequence[object] = ()) -> tuple[object, ...]:
+        row: tuple[object, ...] | None = self.execute(sql, parameters).fetchone()
+        if row is None:
+            raise StoreError("the store gave no answer where it must give one", where=sql)
+        return row
+
+    def number(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """The one number that a statement gives, such as a count or how many rows it changed."""
+        value = self.one(sql, parameters)[0]
+        return value if isinstance(value, int) else 0
+
+    def table(self, name: str) -> str:
+        return self.lake.table(name)
+
+    def schema(self) -> DatasetSchema:
+        return tables.read_schema(self.con, self.table)
+
+    def reserve(self, counter: str, count: int) -> int:
+        """The first of `count` new keys that nobody else gets, ever.
+
+        The counter row is changed in this transaction, so two writers that take the same block collide and one of
+        them tries again.
+        """
+        first = self.number(f"SELECT next FROM {self.table('counter')} WHERE name = ?", [counter])
+        self.execute(f"UPDATE {self.table('counter')} SET next = next + ? WHERE name = ?", [count, counter])
+        return first
+
+
+class Lake:
+    """An open data set. A context manager; may be shared by threads. After a fork the child connects anew."""
+
+    def __init__(self, location: Location, *, data: str | None = None, create: bool = False) -> None:
+        self.location = location
+        self._data = data
+        self._lock = threading.RLock()
+        self._schemas: dict[int, DatasetSchema] = {}
+        self._con = self._connect(create=create)
+        self._pid = os.getpid()
+
+    # -- life
+
+    @classmethod
+    def create(cls, location: Location, *, data: str | None = None) -> Lake:
+        """A new, empty data set. Raises DatasetExists."""
+        if isinstance(location, FolderLocation):
+            if location.exists():
+                raise DatasetExists(
+                    f'there is a data set "{location.name}" already',
+                    where=str(location),
+                    hint="open it, or drop it first",
+                )
+            if location.folder.exists() and not location.folder.is_dir():
+                raise StoreError("a data set is a folder, and this is a file", where=str(location))
+            location.folder.mkdir(parents=True, exist_ok=True)
+        lake = cls(location, data=data or location.default_data, create=True)
+        if tables.is_dataset(lake._con):
+            lake.close()
+            raise DatasetExists(
+                f'there is a data set "{location.name}" already', where=str(location), hint="open it, or drop it first"
+            )
+        lake.commit("create", lambda tx: tables.create(tx.execute), message=f"create {location.name}")
+        return lake
+
+    @classmethod
+    def open(cls, location: Location) -> Lake:
+        """A data set that exists. Raises DatasetNotFound."""
+        if isinstance(location, FolderLocation) and not location.exists():
+            raise DatasetNotFound(
+                f'no data set "{location.name}"',
+                where=str(location),
+                hint="loopline list shows what is there; loopline create makes one",
+            )
+        lake = cls(location)
+        if not tables.is_dataset(lake._con):
+            lake.close()
+            raise DatasetNotFound(
+                f'no data set "{location.name}"', where=str(location), hint="loopline create makes one"
+            )
+        return lake
+
+    def close(self) -> None:
+        self._con.close()
+
+    def __enter__(self) -> Lake:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _connect(self, *, create: bool) -> duckdb.DuckDBPyConnection:
+        con = duckdb.connect(
+            ":memory:", config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+        )
+        try:
+            self._configure(con)
+            self._attach(con, create=create)
+        except BaseException:
+            con.close()
+            raise
+        return con
+
+    def _configure(self, con: duckdb.DuckDBPyConnection) -> None:
+        extensions.load(con, "ducklake")
+        extensions.load(con, "sqlite_scanner" if isinstance(self.location, FolderLocation) else "postgres_scanner")
+        con.execute("SET memory_limit = ?", [os.environ.get("LOOPLINE_MEMORY") or "2GB"])
+        con.execute("SET temp_directory = ?", [str(self.location.cache / "spill")])
+        # Without this, an UPDATE of a row that the same transaction inserted would be refused by some catalogs.
+        con.execute("SET preserve_insertion_order = true")
+
+    def _attach(self, con: duckdb.DuckDBPyConnection, *, create: bool) -> None:
+        data = self._data
+        if data is None and isinstance(self.location, FolderLocation) and (self.location.folder / "data").is_dir():
+            data = self.location.default_data  # a folder that was moved still finds its files
+        options = ["AUTOMATIC_MIGRATION false", f"DATA_INLINING_ROW_LIMIT {INLINE_ROWS}"]
+        options.append(f"CREATE_IF_NOT_EXISTS {'true' if create else 'false'}")
+        if data is not None:
+            options += [f"DATA_PATH '{data.replace(chr(39), chr(39) * 2)}'", "OVERRIDE_DATA_PATH true"]
+        if isinstance(self.location, FolderLocation):
+            # Readers go on while somebody commits, and a busy catalog is waited for.
+            options += ["META_JOURNAL_MODE 'WAL'", "META_BUSY_TIMEOUT 20000"]
+        else:
+            options.append(f"METADATA_SCHEMA '{self.location.schema}'")
+        if needs_s3(data) or (data is None and isinstance(self.location, PostgresLocation)):
+            _use_s3(con)
+        catalog = self.location.catalog.replace("'", "''")
+        try:
+            self._patiently(lambda: con.execute(f"ATTACH 'ducklake:{catalog}' AS lake ({', '.join(options)})"))
+        except duckdb.Error as error:
+            text = str(error)
+            if not create and ("does not exist" in text or "no DuckLake" in text.lower()):
+                raise DatasetNotFound(f'no data set "{self.location.name}"', where=str(self.location)) from error
+            raise StoreError(f"cannot open the catalog: {text}", where=str(self.location)) from error
+
+    # -- reading
+
+    @property
+    def name(self) -> str:
+        return self.location.name
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection of the caller's own to this data set; close it when done. May be called from any thread."""
+        with self._lock:
+            if self._pid != os.getpid():
+                # The engine's threads did not survive the fork; its memory must not be touched, not even to free it.
+                _abandoned.append(self._con)
+                self._con, self._pid = self._connect(create=False), os.getpid()
+            return self._con.cursor()
+
+    def table(self, name: str, snapshot: int | None = None) -> str:
+        """SQL text that reads a table, as it is now or as it was at a snapshot."""
+        quoted = '"' + name.replace('"', '""') + '"'
+        return f"lake.{quoted}" if snapshot is None else f"lake.{quoted} AT (VERSION => {int(snapshot)})"
+
+    def snapshot(self) -> int:
+        """Number of the newest snapshot."""
+        with self.reading() as con:
+            row = self._patiently(lambda: con.execute("SELECT id FROM ducklake_current_snapshot('lake')").fetchone())
+            return int(row[0]) if row else 0
+
+    def schema(self, snapshot: int | None = None) -> DatasetSchema:
+        """Columns and label fields, now or at a snapshot."""
+        at = self.snapshot() if snapshot is None else snapshot
+        known = self._schemas.get(at)
+        if known is None:
+            with self.reading() as con:
+                known = self._patiently(lambda: tables.read_schema(con, lambda name: self.table(name, at)))
+            if len(self._schemas) > 256:
+                self._schemas.clear()
+            self._schemas[at] = known
+        return known
+
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor for one look at the data."""
+        con = self.cursor()
+        try:
+            yield con
+        finally:
+            con.close()
+
+    # -- changing
+
+    def commit(
+        self,
+        verb: str,
+        body: Callable[[Transaction], T],
+        *,
+        message: str = "",
+        author: str | None = None,
+        con: duckdb.DuckDBPyConnection | None = None,
+    ) -> T:
+        """Run `body` in one transaction and make one snapshot of it, named by the verb, its author and message.
+
+        `body` may run more than once: when another writer got in between, everything is rolled back and tried again
+        with rising pauses. `con` is a connection whose temporary tables `body` reads; else a new one.
+        Raises Conflict when other writers kept winning.
+        """
+        own = con is None
+        used = self.cursor() if con is None else con
+        try:
+            with self._queue():
+                for attempt in range(RETRIES):
+                    try:
+                        return self._once(used, verb, body, message, author or current_author())
+                    except duckdb.Error as error:
+                        if not _is_conflict(error):
+                            raise
+                    time.sleep(min(2.0, 0.01 * 2**attempt) * random.uniform(0.5, 1.5))
+            raise Conflict(
+                f"other writers kept winning: gave up on {verb} after {RETRIES} tries",
+                where=str(self.location),
+                hint="try again when it is quieter",
+            )
+        finally:
+            if own:
+                used.close()
+
+    def _once(
+        self, con: duckdb.DuckDBPyConnection, verb: str, body: Callable[[Transaction], T], message: str, author: str
+    ) -> T:
+        con.execute("BEGIN")
+        try:
+            transaction = Transaction(self, con)
+            result = body(transaction)
+            extra = msgspec.json.encode({"verb": verb, **transaction.details}).decode()
+            con.execute(
+                "CALL ducklake_set_commit_message('lake', ?, ?, extra_info => ?)", [author, message or verb, extra]
+            )
+            con.execute("COMMIT")
+        except BaseException:
+            with _quietly():
+                con.execute("ROLLBACK")
+            raise
+        return result
+
+    @contextmanager
+    def _queue(self) -> Iterator[None]:
+        """Writers of a SQLite catalog wait for each other here rather than collide: four hot writers commit four
+        times as fast this way. PostgreSQL sorts its writers out itself. The lock dies with its process."""
+        if not isinstance(self.location, FolderLocation):
+            yield
+            return
+        lock = FileLock(self.location.folder / "write.lock", timeout=LOCK_TIMEOUT_S)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise Conflict(
+                f"another writer has held the data set for {LOCK_TIMEOUT_S:.0f} s",
+                where=str(self.location),
+                hint="stop it, or try again later",
+            ) from error
+        except PermissionError as error:
+            raise ReadOnlyVersion("you may read this data set, not change it", where=str(self.location)) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _patiently(self, look: Callable[[], T]) -> T:
+        """`look()`, again while the catalog is busy."""
+        for attempt in range(RETRIES):
+            try:
+                return look()
+            except duckdb.Error as error:
+                if not _is_conflict(error) or attempt == RETRIES - 1:
+                    raise
+                time.sleep(min(1.0, 0.005 * 2**attempt) * random.uniform(0.5, 1.5))
+        raise AssertionError("unreachable")
+
+
+_abandoned: list[duckdb.DuckDBPyConnection] = []
+
+
+def current_author() -> str:
+    """`$LOOPLINE_AUTHOR`, or the name of the user who runs this."""
+    try:
+        return os.environ.get("LOOPLINE_AUTHOR") or getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def needs_s3(data: str | None) -> bool:
+    return data is not None and "://" in data and not data.startswith("file://")
+
+
+def _use_s3(con: duckdb.DuckDBPyConnection) -> None:
+    """Reach S3-compatible storage with the usual AWS environment variables."""
+    extensions.load(con, "httpfs")
+    env = os.environ
+    settings = {
+        "KEY_ID": env.get("AWS_ACCESS_KEY_ID"),
+        "SECRET": env.get("AWS_SECRET_ACCESS_KEY"),
+        "SESSION_TOKEN": env.get("AWS_SESSION_TOKEN"),
+        "REGION": env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION"),
+    }
+    endpoint = env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        scheme, _, host = endpoint.partition("://")
+        settings |= {
+            "ENDPOINT": host.rstrip("/"),
+            "URL_STYLE": "path",
+            "USE_SSL": "false" if scheme == "http" else "true",
+        }
+    given = {key: value.replace("'", "''") for key, value in settings.items() if value}
+    con.execute(
+        "CREATE OR REPLACE SECRET loopline (TYPE s3"
+        + "".join(f", {key} '{value}'" for key, value in given.items())
+        + ")"
+    )
+
+
+def _is_conflict(error: duckdb.Error) -> bool:
+    text = str(error).lower()
+    return any(mark in text for mark in _CONFLICTS)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error:
+        return
+
+
+def spill_folder(lake: Lake) -> Path:
+    """Where big intermediate results go; may be deleted when nothing runs."""
+    return lake.location.cache / "spill"
