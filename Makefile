@@ -1,0 +1,47 @@
+# Everything a newcomer needs: `make demo` shows it, `make test` proves it. Each does all of its own set-up.
+PYTHON ?= python3
+VENV   ?= .venv
+JOBS   ?= 2
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint build clean
+
+help:    ## list what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+demo: $(VENV)/.package    ## the whole loop on real pictures
+	$(BIN)/loopline demo
+
+test: lint $(VENV)/.services    ## everything CI runs
+	$(BIN)/python -m pytest -n $(JOBS)
+
+lint: $(VENV)/.development    ## format, lint, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+build: $(VENV)/.development    ## wheel and sdist in dist/
+	$(BIN)/python -m hatchling build
+
+clean:    ## remove what the other targets made
+	rm -rf $(VENV) build dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# Stamps: a second run starts at once, until one of the files behind a stamp changes.
+$(VENV)/.python:
+	sh tools/setup.sh venv $(PYTHON) $(VENV)
+	$(PIP) install --quiet --upgrade 'pip>=25.1'
+	touch $@
+
+$(VENV)/.package: pyproject.toml constraints.txt | $(VENV)/.python
+	$(PIP) install --quiet --constraint constraints.txt --editable '.'
+	touch $@
+
+$(VENV)/.development: pyproject.toml constraints.txt | $(VENV)/.python
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[team,polars,pandas]' --group test --group lint
+	touch $@ $(VENV)/.package
+
+$(VENV)/.services: tools/setup.sh | $(VENV)/.python
+	sh tools/setup.sh services
+	touch $@
