@@ -1,28 +1,32 @@
-"""A stage: event batches of one import, kept in the engine until they are whole.
+"""A stage: the event batches of one import, kept as Arrow until the stream is whole.
 
 Labels may come before the pictures and classes that they name, and batches of one field may differ in their columns,
-so nothing can be written to the lake until the stream has ended. The stage lives in memory and spills to disk.
+so nothing can be written to the lake until the stream has ended. Beyond `MEMORY_BYTES` batches go to a file and are
+mapped back, so an import of any size needs the memory of a small one.
 """
 
 from __future__ import annotations
 
-import itertools
+import shutil
+import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
-import duckdb
+import numpy as np
 import pyarrow as pa
 
 from loopline.errors import FormatError
 from loopline.kernel.exchange import Event, FieldFound, LabelRows, Problem, SampleRows
 from loopline.kernel.schema import Column, LabelField
-from loopline.store.tables import SQL_TYPES, quoted
 
 PROBLEMS_KEPT: Final = 1_000
 """Problems told one by one; the rest are counted under their words."""
 
-_numbers = itertools.count()
+MEMORY_BYTES: Final = 192 << 20
+"""Batches of one kind of rows that stay in memory."""
 
 
 @dataclass(slots=True)
@@ -37,111 +41,117 @@ class Problems:
             self.kept.append(problem)
         self.counts[problem.kind, problem.what] += count
 
+    def copy(self) -> Problems:
+        return Problems(list(self.kept), self.counts.copy())
 
-@dataclass(frozen=True, slots=True)
-class StagedLabels:
-    """Rows of one field whose samples are found the same way: by key in the stream, or by a column of samples."""
 
-    table: str
-    name: str
-    match: str
+class Rows:
+    """Arrow batches of one kind of rows, each row with its `place`: 0, 1, ... in the file's order."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._memory: list[pa.Table] = []
+        self._files: list[Path] = []
+        self._bytes = 0
+        self.count = 0
+
+    def append(self, rows: pa.Table) -> None:
+        place = pa.array(np.arange(self.count, self.count + rows.num_rows, dtype=np.int64))
+        self.count += rows.num_rows
+        self._memory.append(rows.append_column("place", place))
+        self._bytes += rows.nbytes
+        if self._bytes > MEMORY_BYTES:
+            self._spill()
+
+    def table(self) -> pa.Table:
+        """All rows as one table, mapped where they are in files. Missing columns are null, integers become floats."""
+        mapped = [pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file in self._files]
+        return _joined([*mapped, *self._memory])
+
+    def _spill(self) -> None:
+        table = _joined(self._memory)
+        file = self._folder / f"{id(self):x}-{len(self._files)}.arrow"
+        with pa.OSFile(str(file), "wb") as out, pa.ipc.new_file(out, table.schema) as writer:
+            writer.write_table(table)
+        self._files.append(file)
+        self._memory, self._bytes = [], 0
 
 
 class Stage:
-    """Takes events; gives SQL tables. Belongs to one connection; `close` frees it."""
+    """Takes events; gives Arrow tables. A context manager: leaving it frees the files."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
-        self.con = con
-        self.catalog = f"stage_{next(_numbers)}"
+    def __init__(self, spill: Path) -> None:
+        spill.mkdir(parents=True, exist_ok=True)
+        self._folder = Path(tempfile.mkdtemp(prefix="import-", dir=spill))
+        self._samples = Rows(self._folder)
+        self._labels: dict[tuple[str, str], Rows] = {}
         self.fields: dict[str, LabelField] = {}
         self.codes: dict[str, dict[int, str]] = {}
         self.columns: dict[str, Column] = {}
-        self.labels: dict[tuple[str, str], StagedLabels] = {}
         self.problems = Problems()
-        self._known: dict[str, dict[str, str]] = {}  # staged table → its columns and SQL types
-        con.execute(f"ATTACH ':memory:' AS {self.catalog}")
 
-    def close(self) -> None:
-        self.con.execute(f"DETACH {self.catalog}")
+    def __enter__(self) -> Stage:
+        return self
 
-    @property
-    def samples(self) -> str:
-        """Table of the pictures: key, path, root, and what the file says of them. `rowid` is the file's order."""
-        return f"{self.catalog}.samples"
+    def __exit__(self, *error: object) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
 
-    def has_samples(self) -> bool:
-        return self.samples in self._known
+    def samples(self) -> pa.Table | None:
+        """Pictures: place, key, path, root, and what the file says of them. None: the stream had none."""
+        return self._samples.table() if self._samples.count else None
 
-    def sample_columns(self) -> dict[str, str]:
-        return self._known.get(self.samples, {})
-
-    def columns_of(self, labels: StagedLabels) -> dict[str, str]:
-        return self._known[labels.table]
+    def labels(self) -> Iterator[tuple[str, str, pa.Table]]:
+        """(field name, column of samples that `sample_key` matches or '', rows)."""
+        for (name, match), rows in self._labels.items():
+            yield name, match, rows.table()
 
     def take(self, event: Event) -> None:
         if isinstance(event, SampleRows):
-            self._take_samples(event)
+            for column in event.columns:
+                known = self.columns.get(column.name)
+                self.columns[column.name] = _wider(known, column) if known else column
+            root = pa.DictionaryArray.from_arrays(
+                pa.array(np.zeros(event.table.num_rows, np.int32)), pa.array([event.root])
+            )
+            self._samples.append(event.table.append_column("root", root))
         elif isinstance(event, LabelRows):
-            self._take_labels(event)
+            self._labels.setdefault((event.name, event.match), Rows(self._folder)).append(event.table)
         elif isinstance(event, FieldFound):
-            known = self.fields.get(event.field.name)
-            self.fields[event.field.name] = _widened(known, event.field) if known else event.field
+            before = self.fields.get(event.field.name)
+            self.fields[event.field.name] = _widened(before, event.field) if before else event.field
             self.codes.setdefault(event.field.name, {}).update(event.codes)
         else:
             self.problems.add(event)
 
-    def _take_samples(self, event: SampleRows) -> None:
-        for column in event.columns:
-            known = self.columns.get(column.name)
-            self.columns[column.name] = _wider(known, column) if known else column
-        table = event.table.append_column("root", pa.array([event.root] * event.table.num_rows, pa.string()))
-        self._append(self.samples, table)
 
-    def _take_labels(self, event: LabelRows) -> None:
-        place = self.labels.get((event.name, event.match))
-        if place is None:
-            place = StagedLabels(f"{self.catalog}.labels_{len(self.labels)}", event.name, event.match)
-            self.labels[event.name, event.match] = place
-        self._append(place.table, event.table)
-
-    def _append(self, table: str, rows: pa.Table) -> None:
-        """Insert by name; columns that are new are added, integers become floats where a batch needs it."""
-        self.con.register("_batch", rows)
-        try:
-            kinds = {name: kind for name, kind, *_ in self.con.execute("DESCRIBE SELECT * FROM _batch").fetchall()}
-            known = self._known.get(table)
-            if known is None:
-                self.con.execute(f"CREATE TABLE {table} AS FROM _batch LIMIT 0")
-                known = self._known[table] = kinds
-            for name, kind in kinds.items():
-                if name not in known:
-                    self.con.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} {_usable(kind)}")
-                    known[name] = _usable(kind)
-                elif known[name] != kind and kind != '"NULL"':
-                    wide = _common_type(known[name], kind)
-                    if wide != known[name]:
-                        self.con.execute(f"ALTER TABLE {table} ALTER {quoted(name)} TYPE {wide}")
-                        known[name] = wide
-            self.con.execute(f"INSERT INTO {table} BY NAME FROM _batch")
-        finally:
-            self.con.unregister("_batch")
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    """Tables one after another; a column whose types clash becomes text."""
+    kinds: dict[str, set[pa.DataType]] = {}
+    for table in tables:
+        for column in table.schema:
+            if not pa.types.is_null(column.type):
+                kinds.setdefault(column.name, set()).add(column.type)
+    clash = {
+        name for name, seen in kinds.items() if len(seen) > 1 and not all(_is_number(t) or _is_root(name) for t in seen)
+    }
+    if clash:
+        tables = [_as_text(table, clash) for table in tables]
+    return pa.concat_tables(tables, promote_options="permissive")
 
 
-def _usable(kind: str) -> str:
-    return "VARCHAR" if kind == '"NULL"' else kind
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
-_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+def _is_root(name: str) -> bool:
+    return name == "root"
 
 
-def _common_type(a: str, b: str) -> str:
-    if a in ('"NULL"',):
-        return _usable(b)
-    if a in _WHOLE and b in _WHOLE:
-        return "BIGINT"
-    if {a, b} <= {*_WHOLE, "FLOAT", "DOUBLE"}:
-        return "DOUBLE"
-    return "VARCHAR"
+def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
+    for name in names & set(table.column_names):
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, table[name].cast(pa.string()))
+    return table
 
 
 def _wider(known: Column, new: Column) -> Column:
@@ -164,7 +174,3 @@ def _widened(known: LabelField, new: LabelField) -> LabelField:
     types = {a.name: a.type for a in mine}
     new = replace(new, attributes=tuple(replace(a, type=types.get(a.name, a.type)) for a in new.attributes))
     return replace(known, attributes=mine).merged(new)
-
-
-def sql_type(column: Column) -> str:
-    return SQL_TYPES[column.type]
