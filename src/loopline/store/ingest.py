@@ -219,7 +219,8 @@ class _Writer:
             f"FROM _samples s LEFT JOIN (SELECT id, root, path FROM {samples}) l ON l.root = s.root::VARCHAR AND l.path = s.path"
         )
         fresh, total, last = self.tx.one("SELECT count(*) FILTER (fresh), count(*), max(place) FROM temp._keys")
-        assert isinstance(fresh, int) and isinstance(total, int) and isinstance(last, int)
+        assert isinstance(fresh, int) and isinstance(total, int)
+        assert isinstance(last, int)
         if fresh:
             # The place in the file gives the key: gaps where rows were left out do no harm.
             first = self.tx.reserve("sample", last + 1)

@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeVar
@@ -45,13 +44,6 @@ _CONFLICTS: Final = (
     "could not serialize",
     "deadlock detected",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """What a verb did: the snapshot that it made (None where nothing changed) and its answer."""
-
-    snapshot: int | None
 
 
 class Transaction:
@@ -301,6 +293,12 @@ class Lake:
                 con.execute("ROLLBACK")
             raise
         return result
+
+    @contextmanager
+    def exclusive(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor for work on the files themselves, while no other writer of a local data set is at work."""
+        with self._queue(), self.reading() as con:
+            yield con
 
     @contextmanager
     def _queue(self) -> Iterator[None]:

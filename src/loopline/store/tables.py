@@ -93,7 +93,7 @@ def store_field(execute: Execute, before: LabelField, after: LabelField) -> None
         if attribute.name not in had:
             execute(f"ALTER TABLE {_label(after.name)} ADD COLUMN {quoted(attribute.name)} {SQL_TYPES[attribute.type]}")
     if after != before:
-        execute("UPDATE lake.field SET spec = ? WHERE name = ?", [_spec(after), before.name])
+        execute("UPDATE lake.field SET spec = ? WHERE name = ?", [spec(after), before.name])
 
 
 def drop_field(execute: Execute, name: str) -> None:
@@ -110,7 +110,7 @@ def add_column(execute: Execute, column: Column) -> None:
 def store_column(execute: Execute, before: Column, after: Column) -> None:
     if after != before:
         execute(
-            "UPDATE lake.sample_column SET spec = ?, name = ? WHERE name = ?", [_spec(after), after.name, before.name]
+            "UPDATE lake.sample_column SET spec = ?, name = ? WHERE name = ?", [spec(after), after.name, before.name]
         )
 
 
@@ -134,11 +134,11 @@ def _label(field_name: str) -> str:
 def _append_spec(execute: Execute, table: str, value: LabelField | Column) -> None:
     execute(
         f"INSERT INTO lake.{table} SELECT ?, coalesce(max(position), -1) + 1, ? FROM lake.{table}",
-        [value.name, _spec(value)],
+        [value.name, spec(value)],
     )
 
 
-def _spec(value: LabelField | Column) -> str:
+def spec(value: LabelField | Column) -> str:
     return msgspec.json.encode(as_json(value)).decode()
 
 

@@ -1,0 +1,235 @@
+"""Snapshots, names for them, and going back."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import msgspec
+
+from loopline.errors import BadValue, StoreError, UnknownVersion, near
+from loopline.kernel.schema import SAMPLE_COLUMNS, DatasetSchema
+from loopline.store import tables
+from loopline.store.diff import changed_keys
+from loopline.store.lake import Lake, Transaction, current_author
+from loopline.store.tables import SQL_TYPES, quoted
+
+VersionLike = str | int
+"""A version's name, or a snapshot's number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A named snapshot. `at` is UTC."""
+
+    name: str
+    snapshot: int
+    message: str
+    author: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One snapshot: who did what when, and the names that point at it."""
+
+    snapshot: int
+    at: dt.datetime
+    author: str
+    verb: str
+    message: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+
+
+def log(lake: Lake, *, limit: int | None = None) -> list[LogEntry]:
+    """What was done, newest first."""
+    named: dict[int, list[str]] = {}
+    for version in versions(lake):
+        named.setdefault(version.snapshot, []).append(version.name)
+    with lake.reading() as con:
+        rows = con.execute(
+            "SELECT snapshot_id, snapshot_time::TIMESTAMP, author, commit_message, commit_extra_info "
+            "FROM ducklake_snapshots('lake') ORDER BY snapshot_id DESC"
+            + (f" LIMIT {int(limit)}" if limit is not None else "")
+        ).fetchall()
+    return [_entry(*row, names=tuple(named.get(row[0], ()))) for row in rows if row[0] > 0]
+
+
+def _entry(
+    snapshot: int,
+    at: dt.datetime,
+    author: str | None,
+    message: str | None,
+    extra: str | None,
+    *,
+    names: tuple[str, ...],
+) -> LogEntry:
+    details: dict[str, Any] = msgspec.json.decode(extra) if extra else {}
+    verb = str(details.pop("verb", "upkeep"))
+    return LogEntry(snapshot, at, author or "", verb, message or verb, details, names)
+
+
+def versions(lake: Lake) -> list[Version]:
+    """The named snapshots, oldest first."""
+    with lake.reading() as con:
+        rows = con.execute(
+            f'SELECT name, snapshot, message, author, "at" FROM {lake.table("version")} ORDER BY snapshot, "at"'
+        ).fetchall()
+    return [Version(*row) for row in rows]
+
+
+def name_version(lake: Lake, name: str, *, message: str = "", snapshot: int | None = None) -> Version:
+    """Name a snapshot (the newest, if none is given). Raises BadValue for a name that is taken or looks like a number."""
+    if not name.strip() or name.isdigit() or name in ("now", "latest") or any(c in name for c in "\n\r\t/@"):
+        raise BadValue(
+            f'"{name}" cannot name a version',
+            hint="use a word such as v1 or first-labels; not a number, 'now', '/' or '@'",
+        )
+    at = resolve(lake, snapshot) if snapshot is not None else lake.snapshot()
+
+    def body(tx: Transaction) -> Version:
+        if tx.number(f"SELECT count(*) FROM {tx.table('version')} WHERE name = ?", [name]):
+            raise BadValue(f'there is a version "{name}" already', where=str(lake.location), hint="choose another name")
+        tx.execute(
+            f"INSERT INTO {tx.table('version')} VALUES (?, ?, ?, ?, now()::TIMESTAMP)",
+            [name, at, message, current_author()],
+        )
+        tx.details.update(version=name, of=at)
+        return Version(name, at, message, current_author(), dt.datetime.now(dt.UTC).replace(tzinfo=None))
+
+    return lake.commit("version", body, message=message or f"name version {name}")
+
+
+def drop_version(lake: Lake, name: str) -> None:
+    """Take a name away; the snapshot stays until upkeep expires it."""
+    resolve(lake, name)
+    lake.commit(
+        "drop version",
+        lambda tx: tx.execute(f"DELETE FROM {tx.table('version')} WHERE name = ?", [name]),
+        message=f"drop version {name}",
+    )
+
+
+def resolve(lake: Lake, version: VersionLike) -> int:
+    """The snapshot that a version name or a number stands for. Raises UnknownVersion."""
+    if isinstance(version, str) and version in ("now", "latest"):
+        return lake.snapshot()
+    named = {v.name: v.snapshot for v in versions(lake)}
+    if isinstance(version, str) and version in named:
+        return named[version]
+    if isinstance(version, int) or version.isdigit():
+        number = int(version)
+        with lake.reading() as con:
+            row = con.execute(
+                "SELECT count(*), max(snapshot_id) FROM ducklake_snapshots('lake') WHERE snapshot_id = ?", [number]
+            ).fetchone()
+        if row and row[0] and number > 0:
+            return number
+        raise UnknownVersion(
+            f"no snapshot {number}",
+            where=str(lake.location),
+            hint="loopline log shows what is there; upkeep may have expired it",
+        )
+    raise UnknownVersion(f'no version "{version}"', where=str(lake.location), hint=near(version, named))
+
+
+def restore(lake: Lake, version: VersionLike) -> int:
+    """Make samples, labels, tags and schema as they were at a version, in one new snapshot; its number.
+
+    Nothing is lost: the state before the restore stays a snapshot like any other. Named versions and counters go on.
+    """
+    target = resolve(lake, version)
+    now = lake.snapshot()
+    old, new = lake.schema(target), lake.schema(now)
+    with lake.reading() as con:
+        plan = _prepare(lake, con, target, now, old, new)
+
+        def body(tx: Transaction) -> None:
+            if lake.snapshot() != now:
+                raise StoreError(
+                    "the data set was changed while the restore was prepared",
+                    where=str(lake.location),
+                    hint="run it again",
+                )
+            _restore_schema(tx, old, new)
+            for table, key in plan.items():
+                where = f"{key} IN (SELECT {key} FROM temp._changed_{table})" if key else "TRUE"
+                tx.execute(f"DELETE FROM {tx.table(table)} WHERE {where}")
+                tx.execute(
+                    f"INSERT INTO {tx.table(table)} BY NAME SELECT * FROM temp._old_{table}"
+                    + (f" ORDER BY {_order(table)}" if key else "")
+                )
+            tx.details.update(restored=target)
+
+        lake.commit("restore", body, message=f"restore {version}", con=con)
+    return lake.snapshot()
+
+
+def _order(table: str) -> str:
+    return "sample_id, id" if table.startswith("label__") else "id"
+
+
+def _prepare(
+    lake: Lake, con: duckdb.DuckDBPyConnection, target: int, now: int, old: DatasetSchema, new: DatasetSchema
+) -> dict[str, str]:
+    """Copy the old rows that are not there now into temporary tables; per table the key that they go by ('' = all rows).
+
+    Old rows are read before the transaction starts: inside it, a table that it has altered cannot be read as of then.
+    """
+    plan: dict[str, str] = {}
+    now_tables = set(tables.content_tables(new))
+    for table in tables.content_tables(old):
+        before = lake.table(table, target)
+        if table in ("field", "sample_column", "tag"):
+            con.execute(f"CREATE OR REPLACE TEMP TABLE _old_{table} AS FROM {before}")
+            plan[table] = ""
+            continue
+        same_columns = table in now_tables and _columns(old, table) == _columns(new, table)
+        if same_columns:
+            changed_keys(lake, con, table, target, now, f"_changed_{table}")
+        elif table in now_tables:
+            con.execute(
+                f"CREATE OR REPLACE TEMP TABLE _changed_{table} AS SELECT id FROM {before} UNION SELECT id FROM {lake.table(table, now)}"
+            )
+        else:
+            con.execute(f"CREATE OR REPLACE TEMP TABLE _changed_{table} AS SELECT id FROM {before}")
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE _old_{table} AS SELECT * FROM {before} WHERE id IN (FROM temp._changed_{table})"
+        )
+        plan[table] = "id"
+    return plan
+
+
+def _columns(schema: DatasetSchema, table: str) -> dict[str, str]:
+    if table == "samples":
+        return {name: SQL_TYPES[kind] for name, kind in schema.sample_columns().items()}
+    wanted = next(f for f in schema.fields if f.table == table)
+    return {name: SQL_TYPES[kind] for name, kind in wanted.columns().items()}
+
+
+def _restore_schema(tx: Transaction, old: DatasetSchema, new: DatasetSchema) -> None:
+    """Make the tables have the columns that they had; `field` and `sample_column` themselves are copied as rows."""
+    for gone in new.fields:
+        if not old.has_field(gone.name):
+            tx.execute(f"DROP TABLE {tx.table(gone.table)}")
+    for known in old.fields:
+        if not new.has_field(known.name):
+            columns = ", ".join(f"{quoted(n)} {SQL_TYPES[k]}" for n, k in known.columns().items())
+            tx.execute(f"CREATE TABLE {tx.table(known.table)} ({columns})")
+        else:
+            _alter(tx, known.table, _columns(new, known.table), _columns(old, known.table))
+    _alter(tx, "samples", _columns(new, "samples"), _columns(old, "samples"))
+
+
+def _alter(tx: Transaction, table: str, have: Mapping[str, str], want: Mapping[str, str]) -> None:
+    fixed = SAMPLE_COLUMNS if table == "samples" else {}
+    for name, kind in have.items():
+        if name not in fixed and want.get(name) != kind:
+            tx.execute(f"ALTER TABLE {tx.table(table)} DROP COLUMN {quoted(name)}")
+    for name, kind in want.items():
+        if have.get(name) != kind:
+            tx.execute(f"ALTER TABLE {tx.table(table)} ADD COLUMN {quoted(name)} {kind}")
