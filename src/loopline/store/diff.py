@@ -21,7 +21,7 @@ from loopline.store.tables import quoted
 class TableDiff:
     """Changes of the samples, or of one label field.
 
-    columns   for the changed rows: how many changed in each column that both sides have
+    columns   for the changed rows: how many changed in each column; one that a side lacks counts as missing there
     rows      (id int64[, sample_id int64], change 'added' | 'removed' | 'changed', columns list<string>), by id
     """
 
@@ -104,10 +104,13 @@ def changed_keys(lake: Lake, con: duckdb.DuckDBPyConnection, table: str, before:
     """Make the temporary table `into` (id): rows that may differ. Comes from the change feed, which knows the files
     that each snapshot touched; where the feed has a gap (a table made anew, expired snapshots), all rows."""
     low, high = sorted((before, after))
+    if low == high:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {into} (id BIGINT)")
+        return
     try:
         con.execute(
             f"CREATE OR REPLACE TEMP TABLE {into} AS SELECT DISTINCT id FROM ducklake_table_changes('lake', 'main', ?, ?, ?)",
-            [table, min(low + 1, high), high],
+            [table, low + 1, high],
         )
         if not _made_anew(con, table, low, high):
             return
@@ -141,8 +144,13 @@ def _table_diff(
     changed_keys(lake, con, table, before, after, "_differing")
     old, new = ((f"(SELECT * FROM {lake.table(table, s)} WHERE id IN (FROM temp._differing))") for s in (before, after))
     names = [_names(con, lake.table(table, s)) for s in (before, after)]
-    common = [name for name in names[1] if name in set(names[0]) and name != "id"]
-    differs = [f"CASE WHEN o.{quoted(n)} IS DISTINCT FROM n.{quoted(n)} THEN '{n}' END" for n in common]
+    sides = {
+        n: (f"o.{quoted(n)}" if n in names[0] else "NULL", f"n.{quoted(n)}" if n in names[1] else "NULL")
+        for n in names[1] + names[0]
+    }
+    differs = [
+        f"CASE WHEN {o} IS DISTINCT FROM {n} THEN '{name}' END" for name, (o, n) in sides.items() if name != "id"
+    ]
     owner_text = "".join(f", coalesce(n.{c}, o.{c}) AS {c}" for c in owner)
     rows = con.execute(
         f"""SELECT * FROM (
@@ -156,7 +164,9 @@ def _table_diff(
     con.register("_rows", rows)
     counts = dict(con.execute("SELECT change, count(*) FROM _rows GROUP BY 1").fetchall())
     columns = dict(
-        con.execute("SELECT unnest(columns) AS c, count(*) FROM _rows GROUP BY 1 ORDER BY 2 DESC, 1").fetchall()
+        con.execute(
+            "SELECT c, count(*) FROM (SELECT unnest(columns) AS c FROM _rows) GROUP BY 1 ORDER BY 2 DESC, 1"
+        ).fetchall()
     )
     con.unregister("_rows")
     return TableDiff(counts.get("added", 0), counts.get("removed", 0), counts.get("changed", 0), columns, rows)

@@ -1,11 +1,10 @@
-"""Changing what is there: tags, columns, fields, objects, samples. Every function is one verb and one snapshot.
+"""Changing what is there: values of samples, and objects. Every function is one verb and one snapshot.
 
 Rows are named by their ids (int64), so the same functions serve one object in an editor and a million in a view.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -14,10 +13,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from loopline.errors import BadValue, UnknownField, near
-from loopline.kernel.schema import GEOMETRIC, SAMPLE_COLUMNS, Column, DatasetSchema, LabelField, ScalarType, check_name
+from loopline.kernel.schema import GEOMETRIC, SAMPLE_COLUMNS, Column, DatasetSchema, LabelField
 from loopline.store import tables
-from loopline.store.lake import Lake, Transaction, current_author
-from loopline.store.tables import SAMPLE_OWNER, SQL_TYPES, quoted
+from loopline.store.lake import Lake, Transaction
+from loopline.store.tables import SAMPLE_OWNER, quoted
 from loopline.store.values import check, column_array
 
 Ids = npt.NDArray[np.int64]
@@ -28,126 +27,6 @@ SETTABLE: Final = ("split", "path", "root")
 _FEW: Final = (
     256  # ids up to here stand in the statement, where file statistics can use them; beyond, in a joined table
 )
-
-
-# -- tags
-
-
-def add_tags(lake: Lake, owner: str, ids: Ids, names: Sequence[str], *, message: str = "") -> int:
-    """Give samples (`owner` 'sample') or objects (`owner` a label field) tags; how many rows had not had them."""
-    _check_tags(lake.schema(), owner, names)
-
-    def body(tx: Transaction) -> int:
-        tag = tx.table("tag")
-        source = tx.table("samples" if owner == SAMPLE_OWNER else tx.schema().field(owner).table)
-        tx.con.register("_ids", pa.table({"id": pa.array(ids, pa.int64())}))
-        added = tx.number(
-            f"""INSERT INTO {tag} SELECT ?, id, tag, ?, now()::TIMESTAMP FROM (
-                    SELECT DISTINCT i.id, t.tag FROM _ids i JOIN {source} s ON s.id = i.id, (SELECT unnest(?::VARCHAR[]) AS tag) t)
-                WHERE (id, tag) NOT IN (SELECT (owner_id, tag) FROM {tag} WHERE owner = ?)""",
-            [owner, current_author(), list(names), owner],
-        )
-        tx.details.update(owner=owner, tags=list(names), rows=added)
-        return added
-
-    return lake.commit("tag", body, message=message or f"tag {', '.join(names)}")
-
-
-def remove_tags(lake: Lake, owner: str, ids: Ids, names: Sequence[str], *, message: str = "") -> int:
-    """Take tags away; how many there were."""
-    _check_tags(lake.schema(), owner, names)
-
-    def body(tx: Transaction) -> int:
-        where, parameters = _by_ids(tx, "owner_id", ids)
-        removed = tx.number(
-            f"DELETE FROM {tx.table('tag')} WHERE owner = ? AND tag IN (SELECT unnest(?::VARCHAR[])) AND {where}",
-            [owner, list(names), *parameters],
-        )
-        tx.details.update(owner=owner, tags=list(names), rows=removed)
-        return removed
-
-    return lake.commit("untag", body, message=message or f"untag {', '.join(names)}")
-
-
-def _check_tags(schema: DatasetSchema, owner: str, names: Sequence[str]) -> None:
-    if owner != SAMPLE_OWNER:
-        schema.field(owner)
-    if isinstance(names, str) or not names:
-        raise BadValue("tags are a list of words", hint='write ["todo"]')
-    for name in names:
-        if not isinstance(name, str) or not name.strip() or len(name) > 200 or "\n" in name:
-            raise BadValue(f"{name!r} cannot be a tag", hint="use one line of text, at most 200 characters")
-
-
-# -- sample columns
-
-
-def add_column(lake: Lake, column: Column) -> None:
-    def body(tx: Transaction) -> None:
-        tx.schema().check_new(column.name, "sample column")
-        tables.add_column(tx.execute, column)
-        if column.default is not None:
-            tx.execute(
-                f"UPDATE {tx.table('samples')} SET {quoted(column.name)} = ?::{SQL_TYPES[column.type]}",
-                [column.default],
-            )
-
-    lake.commit("add column", body, message=f"add column {column.name}")
-
-
-def drop_column(lake: Lake, name: str) -> None:
-    lake.commit(
-        "drop column",
-        lambda tx: tables.drop_column(tx.execute, tx.schema().column(name).name),
-        message=f"drop column {name}",
-    )
-
-
-def rename_column(lake: Lake, old: str, new: str) -> None:
-    def body(tx: Transaction) -> None:
-        schema = tx.schema()
-        before = schema.column(old)
-        schema.check_new(new, "sample column")
-        tx.execute(f"ALTER TABLE {tx.table('samples')} RENAME COLUMN {quoted(old)} TO {quoted(new)}")
-        tables.store_column(tx.execute, before, replace(before, name=new))
-
-    lake.commit("rename column", body, message=f"rename column {old} to {new}")
-
-
-def change_column(lake: Lake, column: Column) -> None:
-    """Give a column of this name another type, list, limits or guidance. Raises BadValue where present values do not fit."""
-
-    def body(tx: Transaction) -> None:
-        before = tx.schema().column(column.name)
-        _retype(tx, "samples", before, column)
-        tables.store_column(tx.execute, before, column)
-
-    lake.commit("change column", body, message=f"change column {column.name}")
-
-
-def _retype(tx: Transaction, table: str, before: Column, after: Column) -> None:
-    """Change a column's type by way of a new column: every conversion works, and a value that does not convert is named."""
-    name, source = quoted(before.name), tx.table(table)
-    if before.type != after.type:
-        kind = SQL_TYPES[after.type]
-        lost = tx.execute(
-            f"SELECT count(*), first({name}::VARCHAR) FROM {source} WHERE {name} IS NOT NULL AND try_cast({name} AS {kind}) IS NULL"
-        ).fetchone()
-        if lost and lost[0]:
-            raise BadValue(
-                f'{lost[0]} values of "{before.name}" cannot become {after.type}, the first is {lost[1]!r}',
-                hint="mend or clear them first",
-            )
-        rows = tx.execute(
-            f"SELECT id, try_cast({name} AS {kind}) AS value FROM {source} WHERE {name} IS NOT NULL"
-        ).to_arrow_table()
-        tx.execute(f"ALTER TABLE {source} DROP COLUMN {name}")
-        tx.execute(f"ALTER TABLE {source} ADD COLUMN {name} {kind}")
-        if rows.num_rows:
-            tx.con.register("_values", rows)
-            tx.execute(f"UPDATE {source} AS t SET {name} = v.value FROM _values v WHERE t.id = v.id")
-    present = tx.execute(f"SELECT DISTINCT {name} AS v FROM {source}").to_arrow_table()["v"].combine_chunks()
-    check(after, present)
 
 
 def set_column(lake: Lake, name: str, ids: Ids, values: object, *, message: str = "") -> int:
@@ -201,7 +80,7 @@ def _update(tx: Transaction, table: str, changes: pa.Table) -> int:
     return tx.number(f"UPDATE {tx.table(table)} AS t SET {sets} FROM _changes c WHERE t.id = c.id {few}")
 
 
-def _by_ids(tx: Transaction, column: str, ids: Ids) -> tuple[str, list[object]]:
+def by_ids(tx: Transaction, column: str, ids: Ids) -> tuple[str, list[object]]:
     """A condition for the rows with these ids. Ids are whole numbers, so they may stand in the text."""
     if len(ids) <= _FEW:
         return f"{column} IN ({', '.join(str(int(i)) for i in ids) or 'NULL'})", []
@@ -209,15 +88,12 @@ def _by_ids(tx: Transaction, column: str, ids: Ids) -> tuple[str, list[object]]:
     return f"{column} IN (SELECT id FROM _ids)", []
 
 
-# -- samples
-
-
 def delete_samples(lake: Lake, ids: Ids, *, message: str = "") -> int:
     """Delete samples with all their labels and tags; how many. The media files stay where they are."""
 
     def body(tx: Transaction) -> int:
         schema = tx.schema()
-        where, _ = _by_ids(tx, "sample_id", ids)
+        where, _ = by_ids(tx, "sample_id", ids)
         for field in schema.fields:
             table = tx.table(field.table)
             tx.execute(
@@ -225,159 +101,12 @@ def delete_samples(lake: Lake, ids: Ids, *, message: str = "") -> int:
                 [field.name],
             )
             tx.execute(f"DELETE FROM {table} WHERE {where}")
-        tx.execute(
-            f"DELETE FROM {tx.table('tag')} WHERE owner = '{SAMPLE_OWNER}' AND {_by_ids(tx, 'owner_id', ids)[0]}"
-        )
-        gone = tx.number(f"DELETE FROM {tx.table('samples')} WHERE {_by_ids(tx, 'id', ids)[0]}")
+        tx.execute(f"DELETE FROM {tx.table('tag')} WHERE owner = '{SAMPLE_OWNER}' AND {by_ids(tx, 'owner_id', ids)[0]}")
+        gone = tx.number(f"DELETE FROM {tx.table('samples')} WHERE {by_ids(tx, 'id', ids)[0]}")
         tx.details.update(samples=gone)
         return gone
 
     return lake.commit("delete samples", body, message=message or f"delete {len(ids)} samples")
-
-
-# -- label fields
-
-
-def add_field(lake: Lake, field: LabelField) -> None:
-    def body(tx: Transaction) -> None:
-        tx.schema().check_new(field.name, "label field")
-        tables.add_field(tx.execute, field)
-
-    lake.commit("add field", body, message=f"add field {field.name}")
-
-
-def drop_field(lake: Lake, name: str) -> None:
-    lake.commit(
-        "drop field",
-        lambda tx: tables.drop_field(tx.execute, tx.schema().field(name).name),
-        message=f"drop field {name}",
-    )
-
-
-def rename_field(lake: Lake, old: str, new: str) -> None:
-    def body(tx: Transaction) -> None:
-        schema = tx.schema()
-        before = schema.field(old)
-        schema.check_new(new, "label field")
-        after = replace(before, name=new)
-        tx.execute(f"ALTER TABLE {tx.table(before.table)} RENAME TO {quoted(after.table)}")
-        tx.execute(f"UPDATE {tx.table('tag')} SET owner = ? WHERE owner = ?", [new, old])
-        tables.store_field(tx.execute, before, after)
-        tx.execute(f"UPDATE {tx.table('field')} SET name = ? WHERE name = ?", [new, old])
-
-    lake.commit("rename field", body, message=f"rename field {old} to {new}")
-
-
-def change_field(
-    lake: Lake,
-    name: str,
-    *,
-    classes: Sequence[str] | None = None,
-    description: str | None = None,
-    keypoint_names: Sequence[str] | None = None,
-    skeleton: Sequence[tuple[int, int]] | None = None,
-) -> LabelField:
-    """Replace parts of a field's description. Raises BadValue when objects have a class that `classes` leaves out."""
-
-    def body(tx: Transaction) -> LabelField:
-        before = tx.schema().field(name)
-        after = replace(
-            before,
-            classes=before.classes if classes is None else tuple(classes),
-            description=before.description if description is None else description,
-            keypoint_names=before.keypoint_names if keypoint_names is None else tuple(keypoint_names),
-            skeleton=before.skeleton if skeleton is None else tuple(skeleton),
-        )
-        if classes is not None:
-            used = tx.execute(
-                f"SELECT DISTINCT label FROM {tx.table(before.table)} WHERE label IS NOT NULL ORDER BY 1"
-            ).fetchall()
-            lost = [label for (label,) in used if label not in after.classes]
-            if lost:
-                raise BadValue(
-                    f'objects of "{name}" have the classes {", ".join(lost[:8])}',
-                    hint="rename or delete those objects first",
-                )
-        tables.store_field(tx.execute, before, after)
-        return after
-
-    return lake.commit("change field", body, message=f"change field {name}")
-
-
-def rename_classes(lake: Lake, name: str, new_names: Mapping[str, str], *, message: str = "") -> int:
-    """Rename classes of a field, in its list and in its objects; two classes given one name are merged. Objects changed."""
-
-    def body(tx: Transaction) -> int:
-        field = tx.schema().field(name)
-        for old in new_names:
-            if old not in field.classes:
-                raise UnknownField(f'field "{name}" has no class "{old}"', hint=near(old, field.classes))
-        classes = tuple(dict.fromkeys(new_names.get(c, c) for c in field.classes))
-        tables.store_field(tx.execute, field, replace(field, classes=classes))
-        tx.con.register("_names", pa.table({"old": list(new_names), "new": list(new_names.values())}))
-        changed = tx.number(
-            f"UPDATE {tx.table(field.table)} AS t SET label = n.new FROM _names n WHERE t.label = n.old"
-        )
-        tx.details.update(field=name, classes=dict(new_names), objects=changed)
-        return changed
-
-    return lake.commit("rename classes", body, message=message or f"rename classes of {name}")
-
-
-def add_attribute(lake: Lake, field: str, attribute: Column) -> None:
-    def body(tx: Transaction) -> None:
-        before = tx.schema().field(field)
-        tables.store_field(tx.execute, before, replace(before, attributes=(*before.attributes, attribute)))
-        if attribute.default is not None:
-            tx.execute(
-                f"UPDATE {tx.table(before.table)} SET {quoted(attribute.name)} = ?::{SQL_TYPES[attribute.type]}",
-                [attribute.default],
-            )
-
-    lake.commit("add attribute", body, message=f"add attribute {field}.{attribute.name}")
-
-
-def drop_attribute(lake: Lake, field: str, name: str) -> None:
-    def body(tx: Transaction) -> None:
-        before = tx.schema().field(field)
-        before.attribute(name)
-        tx.execute(f"ALTER TABLE {tx.table(before.table)} DROP COLUMN {quoted(name)}")
-        tables.store_field(
-            tx.execute, before, replace(before, attributes=tuple(a for a in before.attributes if a.name != name))
-        )
-
-    lake.commit("drop attribute", body, message=f"drop attribute {field}.{name}")
-
-
-def rename_attribute(lake: Lake, field: str, old: str, new: str) -> None:
-    def body(tx: Transaction) -> None:
-        before = tx.schema().field(field)
-        before.attribute(old)
-        check_name(new, "attribute")
-        after = replace(
-            before, attributes=tuple(replace(a, name=new) if a.name == old else a for a in before.attributes)
-        )
-        tx.execute(f"ALTER TABLE {tx.table(before.table)} RENAME COLUMN {quoted(old)} TO {quoted(new)}")
-        tx.execute(f"UPDATE {tx.table('field')} SET spec = ? WHERE name = ?", [tables.spec(after), field])
-
-    lake.commit("rename attribute", body, message=f"rename attribute {field}.{old} to {new}")
-
-
-def change_attribute(lake: Lake, field: str, attribute: Column) -> None:
-    """Give an attribute of this name another type, list, limits or guidance. Raises BadValue where values do not fit."""
-
-    def body(tx: Transaction) -> None:
-        before = tx.schema().field(field)
-        _retype(tx, before.table, before.attribute(attribute.name), attribute)
-        after = replace(
-            before, attributes=tuple(attribute if a.name == attribute.name else a for a in before.attributes)
-        )
-        tx.execute(f"UPDATE {tx.table('field')} SET spec = ? WHERE name = ?", [tables.spec(after), field])
-
-    lake.commit("change attribute", body, message=f"change attribute {field}.{attribute.name}")
-
-
-# -- objects
 
 
 def add_objects(lake: Lake, field: str, rows: pa.Table, *, message: str = "") -> Ids:
@@ -457,8 +186,8 @@ def delete_objects(lake: Lake, field: str, ids: Ids, *, message: str = "") -> in
     table = lake.schema().field(field).table
 
     def body(tx: Transaction) -> int:
-        gone = tx.number(f"DELETE FROM {tx.table(table)} WHERE {_by_ids(tx, 'id', ids)[0]}")
-        tx.execute(f"DELETE FROM {tx.table('tag')} WHERE owner = ? AND {_by_ids(tx, 'owner_id', ids)[0]}", [field])
+        gone = tx.number(f"DELETE FROM {tx.table(table)} WHERE {by_ids(tx, 'id', ids)[0]}")
+        tx.execute(f"DELETE FROM {tx.table('tag')} WHERE owner = ? AND {by_ids(tx, 'owner_id', ids)[0]}", [field])
         tx.details.update(field=field, objects=gone)
         return gone
 
@@ -488,17 +217,4 @@ def _list_new_classes(tx: Transaction, name: str, rows: pa.Table) -> None:
     field = tx.schema().field(name)
     new = tuple(c for c in rows["label"].unique().to_pylist() if c is not None and c not in field.classes)
     if new:
-        tables.store_field(tx.execute, field, replace(field, classes=field.classes + new))
-
-
-def retyped(column: Column, kind: ScalarType) -> Column:
-    """`column` as another type, without the limits that the type cannot have."""
-    number = kind in ("int", "float")
-    return replace(
-        column,
-        type=kind,
-        values=column.values if kind == "text" else (),
-        minimum=column.minimum if number else None,
-        maximum=column.maximum if number else None,
-        default=None if kind != column.type else column.default,
-    )
+        tables.store_field(tx, field, replace(field, classes=field.classes + new))

@@ -23,6 +23,10 @@ keep      the old ones stay, the new ones are not added (so adding a file twice 
 append    the new ones are added to the old ones
 replace   the old ones are deleted"""
 
+Same = Literal["path", "content"]
+"""What makes a picture one that is there already: the same root and path, or the same bytes. A file without a content
+hash (it could not be read, or was not looked at) goes by its path in both cases."""
+
 Probe = Callable[[pa.Table], Iterator[pa.RecordBatch]]
 """Looks at media files: (n, place int64, root string, path string) in; out, for each row, `place` and any of
 media, mime, width, height, size_bytes, content_hash, duration_s, fps, frame_count, and `error`, in any order."""
@@ -61,12 +65,14 @@ def ingest(
     verb: str = "add",
     message: str = "",
     existing: Existing = "keep",
+    same: Same = "path",
     probe: Probe | None = None,
     tags: tuple[str, ...] = (),
 ) -> AddReport:
     """Take a whole stream of events into the lake.
 
-    A sample is the same as one that is there when root and path are equal. Samples whose media cannot be read still
+    A sample that is there already (see `Same`) keeps its values, and gets those that it lacks; with `existing` "replace"
+    the new values win. Samples whose media cannot be read still
     arrive, with the size that the label file states, and are reported.
     Raises NothingAdded when the stream holds no usable row; then the lake is as it was.
     """
@@ -75,7 +81,7 @@ def ingest(
             stage.take(event)
         seen = _register(con, stage, probe)
         report = lake.commit(
-            verb, lambda tx: _Writer(tx, stage, seen, existing, tags).run(), message=message or verb, con=con
+            verb, lambda tx: _Writer(tx, stage, seen, existing, same, tags).run(), message=message or verb, con=con
         )
     return replace(report, snapshot=lake.snapshot())
 
@@ -150,11 +156,14 @@ def _look(con: duckdb.DuckDBPyConnection, problems: Problems, probe: Probe) -> N
 class _Writer:
     """One run of an import's transaction; made anew for each try."""
 
-    def __init__(self, tx: Transaction, stage: Stage, seen: _Seen, existing: Existing, tags: tuple[str, ...]) -> None:
+    def __init__(
+        self, tx: Transaction, stage: Stage, seen: _Seen, existing: Existing, same: Same, tags: tuple[str, ...]
+    ) -> None:
         self.tx = tx
         self.stage = stage
         self.seen = seen
         self.existing = existing
+        self.same = same
         self.tags = tags
         self.problems = stage.problems.copy()
 
@@ -192,14 +201,14 @@ class _Writer:
         for name, found in self.stage.fields.items():
             if schema.has_field(name):
                 before = schema.field(name)
-                tables.store_field(self.tx.execute, before, before.merged(found))
+                tables.store_field(self.tx, before, before.merged(found))
             else:
                 schema.check_new(name, "label field")
-                tables.add_field(self.tx.execute, found)
+                tables.add_field(self.tx, found)
         for column in self.stage.columns.values():
             if column.name not in schema.sample_columns():
                 schema.check_new(column.name, "sample column")
-                tables.add_column(self.tx.execute, column)
+                tables.add_column(self.tx, column)
 
     def _nothing(self) -> NothingAdded:
         first = "; ".join(f"{p.where}: {p.what}" for p in self.problems.kept[:3])
@@ -214,24 +223,62 @@ class _Writer:
         if not self.seen.samples:
             return 0, 0
         samples = self.tx.table("samples")
-        self.tx.execute(
-            "CREATE OR REPLACE TEMP TABLE _keys AS SELECT s.place, s.key, l.id, l.id IS NULL AS fresh "
-            f"FROM _samples s LEFT JOIN (SELECT id, root, path FROM {samples}) l ON l.root = s.root::VARCHAR AND l.path = s.path"
+        self.tx.execute(self._match_samples(samples))
+        fresh, total, last = self.tx.one(
+            "SELECT count(*) FILTER (fresh AND place = leader), count(*), max(place) FROM temp._keys"
         )
-        fresh, total, last = self.tx.one("SELECT count(*) FILTER (fresh), count(*), max(place) FROM temp._keys")
-        assert isinstance(fresh, int) and isinstance(total, int)
+        assert isinstance(fresh, int)
+        assert isinstance(total, int)
         assert isinstance(last, int)
+        values = self._sample_values()
+        source = "FROM _samples s JOIN temp._keys k USING (place)" + (
+            " LEFT JOIN temp._probed p USING (place)" if self.seen.probed else ""
+        )
+        if total > fresh:
+            self._fill(samples, values, source)
         if fresh:
             # The place in the file gives the key: gaps where rows were left out do no harm.
             first = self.tx.reserve("sample", last + 1)
-            self.tx.execute("UPDATE temp._keys SET id = ? + place WHERE fresh", [first])
-            values = self._sample_values()
-            join = "LEFT JOIN temp._probed p USING (place)" if self.seen.probed else ""
+            self.tx.execute("UPDATE temp._keys SET id = ? + leader WHERE fresh", [first])
             self.tx.execute(
                 f"INSERT INTO {samples} ({', '.join(quoted(name) for name in values)}) SELECT {', '.join(values.values())} "
-                f"FROM _samples s JOIN temp._keys k USING (place) {join} WHERE k.fresh ORDER BY k.id"
+                f"{source} WHERE k.fresh AND k.place = k.leader ORDER BY k.id"
             )
         return fresh, total - fresh
+
+    def _match_samples(self, samples: str) -> str:
+        """SQL that makes `_keys`: place and key of each staged picture, the id of the sample that it is (null: a new
+        one), and its leader, the first place that is the same picture."""
+        if self.same == "path" or not (self.seen.probed or "content_hash" in self.seen.samples):
+            return (
+                "CREATE OR REPLACE TEMP TABLE _keys AS SELECT s.place, s.key, l.id, l.id IS NULL AS fresh, s.place AS leader "
+                f"FROM _samples s LEFT JOIN (SELECT id, root, path FROM {samples}) l ON l.root = s.root::VARCHAR AND l.path = s.path"
+            )
+        staged = "s.content_hash" if "content_hash" in self.seen.samples else "NULL"
+        seen = f"coalesce(p.content_hash, {staged})" if self.seen.probed else staged
+        join = "LEFT JOIN temp._probed p USING (place)" if self.seen.probed else ""
+        return f"""CREATE OR REPLACE TEMP TABLE _keys AS
+            WITH staged AS (SELECT s.place, s.key, coalesce({seen}, s.root::VARCHAR || chr(0) || s.path) AS same FROM _samples s {join}),
+                there AS (SELECT coalesce(content_hash, root || chr(0) || path) AS same, min(id) AS id FROM {samples} GROUP BY 1)
+            SELECT s.place, s.key, l.id, l.id IS NULL AS fresh, min(s.place) OVER (PARTITION BY s.same) AS leader
+            FROM staged s LEFT JOIN there l USING (same)"""
+
+    def _fill(self, samples: str, values: Mapping[str, str], source: str) -> None:
+        """Give samples that are there already the values that they lack (with "replace": all that the stream has)."""
+        names = [n for n in values if n in self.stage.columns or (n == "split" and n in self.seen.samples)]
+        if not names:
+            return
+        new, old = ("n.{0}", "t.{0}") if self.existing == "replace" else ("t.{0}", "n.{0}")
+        merged = {quoted(n): f"coalesce({new.format(quoted(n))}, {old.format(quoted(n))})" for n in names}
+        self.tx.execute(
+            f"CREATE OR REPLACE TEMP TABLE _fill AS SELECT k.id AS _id, {', '.join(f'{values[n]} AS {quoted(n)}' for n in names)} "
+            f"{source} WHERE NOT k.fresh QUALIFY row_number() OVER (PARTITION BY k.id ORDER BY k.place) = 1"
+        )
+        differs = " OR ".join(f"{value} IS DISTINCT FROM t.{name}" for name, value in merged.items())
+        self.tx.execute(
+            f"UPDATE {samples} AS t SET {', '.join(f'{name} = {value}' for name, value in merged.items())} "
+            f"FROM temp._fill n WHERE t.id = n._id AND ({differs})"
+        )
 
     def _sample_values(self) -> dict[str, str]:
         """SQL for each column of a new sample: what the media file says, else what the label file says."""
@@ -336,9 +383,7 @@ class _Writer:
         ).fetchall()
         unlisted = tuple(name for (name,) in seen if name not in label_field.classes)
         if unlisted:
-            tables.store_field(
-                self.tx.execute, label_field, replace(label_field, classes=label_field.classes + unlisted)
-            )
+            tables.store_field(self.tx, label_field, replace(label_field, classes=label_field.classes + unlisted))
 
     def _match_column(self, match: str, view: str) -> None:
         """Make `_matched`: the samples that the rows name by a column; a value that two samples share is left out."""

@@ -13,7 +13,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -53,8 +53,9 @@ class Transaction:
         self.lake = lake
         self.con = con
         self.details: dict[str, object] = {}  # kept with the snapshot, shown by the log
+        self._schema: DatasetSchema | None = None
 
-    def execute(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> duckdb.DuckDBPyConnection:
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> duckdb.DuckDBPyConnection:
         return self.con.execute(sql, parameters or None)
 
     def one(self, sql: str, parameters: Sequence[object] = ()) -> tuple[object, ...]:
@@ -72,7 +73,13 @@ class Transaction:
         return self.lake.table(name)
 
     def schema(self) -> DatasetSchema:
-        return tables.read_schema(self.con, self.table)
+        """The schema as this transaction has it."""
+        if self._schema is None:
+            self._schema = tables.read_schema(self.con, self.table("field"))
+        return self._schema
+
+    def forget_schema(self) -> None:
+        self._schema = None
 
     def reserve(self, counter: str, count: int) -> int:
         """The first of `count` new keys that nobody else gets, ever.
@@ -117,7 +124,7 @@ class Lake:
             raise DatasetExists(
                 f'there is a data set "{location.name}" already', where=str(location), hint="open it, or drop it first"
             )
-        lake.commit("create", lambda tx: tables.create(tx.execute), message=f"create {location.name}")
+        lake.commit("create", tables.create, message=f"create {location.name}")
         return lake
 
     @classmethod
@@ -224,11 +231,14 @@ class Lake:
         known = self._schemas.get(at)
         if known is None:
             with self.reading() as con:
-                known = self._patiently(lambda: tables.read_schema(con, lambda name: self.table(name, at)))
-            if len(self._schemas) > 256:
-                self._schemas.clear()
-            self._schemas[at] = known
+                known = self._patiently(lambda: tables.read_schema(con, self.table("field", at)))
+            self._remember(at, known)
         return known
+
+    def _remember(self, snapshot: int, schema: DatasetSchema) -> None:
+        if len(self._schemas) > 256:
+            self._schemas.clear()
+        self._schemas[snapshot] = schema
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -287,11 +297,15 @@ class Lake:
             con.execute(
                 "CALL ducklake_set_commit_message('lake', ?, ?, extra_info => ?)", [author, message or verb, extra]
             )
+            schema = transaction.schema()
             con.execute("COMMIT")
         except BaseException:
             with _quietly():
                 con.execute("ROLLBACK")
             raise
+        made = con.execute("SELECT id FROM ducklake_last_committed_snapshot('lake')").fetchone()
+        if made and made[0] is not None:
+            self._remember(int(made[0]), schema)
         return result
 
     @contextmanager

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Protocol
 
 import duckdb
 import msgspec
@@ -39,29 +39,38 @@ COUNTERS: Final = ("sample", "object")
 _FIXED: Final[dict[str, str]] = {
     "about": "format_version BIGINT, created_at TIMESTAMP",
     "counter": "name VARCHAR, next BIGINT",
-    "field": "name VARCHAR, position BIGINT, spec VARCHAR",
-    "sample_column": "name VARCHAR, position BIGINT, spec VARCHAR",
+    "field": "name VARCHAR, kind VARCHAR, position BIGINT, spec VARCHAR",
     "tag": 'owner VARCHAR, owner_id BIGINT, tag VARCHAR, author VARCHAR, "at" TIMESTAMP',
     "version": 'name VARCHAR, snapshot BIGINT, message VARCHAR, author VARCHAR, "at" TIMESTAMP',
 }
 
-CONTENT_TABLES: Final = ("samples", "tag", "field", "sample_column")
+CONTENT_TABLES: Final = ("samples", "tag", "field")
 """Tables that a version holds, beside the label tables. The rest goes on through a restore."""
 
 SAMPLE_OWNER: Final = "sample"
 """`tag.owner` of a sample's tags; an object's tags have the name of its label field."""
 
-Execute = Callable[..., duckdb.DuckDBPyConnection]
+COLUMN: Final = "column"
+"""`field.kind` of the user's own sample columns; label fields have their kind there."""
 
 
-def create(execute: Execute) -> None:
+class Changing(Protocol):
+    """A transaction, as far as the tables need one."""
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> duckdb.DuckDBPyConnection: ...
+
+    def forget_schema(self) -> None:
+        """The schema has changed: what was read of it no longer holds."""
+
+
+def create(tx: Changing) -> None:
     """Make the tables of an empty data set."""
     for name, columns in _FIXED.items():
-        execute(f"CREATE TABLE lake.{name} ({columns})")
-    execute(f"CREATE TABLE lake.samples ({_definitions(SAMPLE_COLUMNS.items())})")
-    execute("INSERT INTO lake.about VALUES (?, now()::TIMESTAMP)", [FORMAT_VERSION])
+        tx.execute(f"CREATE TABLE lake.{name} ({columns})")
+    tx.execute(f"CREATE TABLE lake.samples ({_definitions(SAMPLE_COLUMNS.items())})")
+    tx.execute("INSERT INTO lake.about VALUES (?, now()::TIMESTAMP)", [FORMAT_VERSION])
     for counter in COUNTERS:
-        execute("INSERT INTO lake.counter VALUES (?, 0)", [counter])
+        tx.execute("INSERT INTO lake.counter VALUES (?, 0)", [counter])
 
 
 def is_dataset(con: duckdb.DuckDBPyConnection) -> bool:
@@ -71,52 +80,56 @@ def is_dataset(con: duckdb.DuckDBPyConnection) -> bool:
     return row is not None and row[0] == 2
 
 
-def read_schema(con: duckdb.DuckDBPyConnection, table: Callable[[str], str]) -> DatasetSchema:
-    """The columns and fields that the lake's own tables name."""
-    columns = con.execute(f"SELECT spec FROM {table('sample_column')} ORDER BY position").fetchall()
-    fields = con.execute(f"SELECT spec FROM {table('field')} ORDER BY position").fetchall()
+def read_schema(con: duckdb.DuckDBPyConnection, table: str) -> DatasetSchema:
+    """The columns and fields that the lake's own table `field` lists; `table` is SQL text that reads it."""
+    rows = con.execute(f"SELECT kind, spec FROM {table} ORDER BY position").fetchall()
+    specs = [(kind, msgspec.json.decode(spec)) for kind, spec in rows]
     return DatasetSchema(
-        columns=tuple(column_from_json(msgspec.json.decode(spec)) for (spec,) in columns),
-        fields=tuple(field_from_json(msgspec.json.decode(spec)) for (spec,) in fields),
+        columns=tuple(column_from_json(spec) for kind, spec in specs if kind == COLUMN),
+        fields=tuple(field_from_json(spec) for kind, spec in specs if kind != COLUMN),
     )
 
 
-def add_field(execute: Execute, field: LabelField) -> None:
-    execute(f"CREATE TABLE {_label(field.name)} ({_definitions(field.columns().items())})")
-    _append_spec(execute, "field", field)
+def add_field(tx: Changing, field: LabelField) -> None:
+    tx.execute(f"CREATE TABLE {_label(field.name)} ({_definitions(field.columns().items())})")
+    _append(tx, field)
 
 
-def store_field(execute: Execute, before: LabelField, after: LabelField) -> None:
-    """Replace a field's specification, and add the columns of its new attributes."""
+def store_field(tx: Changing, before: LabelField, after: LabelField) -> None:
+    """Replace a field's description, and add the columns of its new attributes."""
     had = {a.name for a in before.attributes}
     for attribute in after.attributes:
         if attribute.name not in had:
-            execute(f"ALTER TABLE {_label(after.name)} ADD COLUMN {quoted(attribute.name)} {SQL_TYPES[attribute.type]}")
+            tx.execute(
+                f"ALTER TABLE {_label(before.name)} ADD COLUMN {quoted(attribute.name)} {SQL_TYPES[attribute.type]}"
+            )
+    store(tx, before, after)
+
+
+def drop_field(tx: Changing, field: LabelField) -> None:
+    tx.execute(f"DROP TABLE {_label(field.name)}")
+    tx.execute("DELETE FROM lake.tag WHERE owner = ?", [field.name])
+    _remove(tx, field)
+
+
+def add_column(tx: Changing, column: Column) -> None:
+    tx.execute(f"ALTER TABLE lake.samples ADD COLUMN {quoted(column.name)} {SQL_TYPES[column.type]}")
+    _append(tx, column)
+
+
+def drop_column(tx: Changing, column: Column) -> None:
+    tx.execute(f"ALTER TABLE lake.samples DROP COLUMN {quoted(column.name)}")
+    _remove(tx, column)
+
+
+def store(tx: Changing, before: LabelField | Column, after: LabelField | Column) -> None:
+    """Replace a description; its table is left as it is."""
     if after != before:
-        execute("UPDATE lake.field SET spec = ? WHERE name = ?", [spec(after), before.name])
-
-
-def drop_field(execute: Execute, name: str) -> None:
-    execute(f"DROP TABLE {_label(name)}")
-    execute("DELETE FROM lake.field WHERE name = ?", [name])
-    execute("DELETE FROM lake.tag WHERE owner = ?", [name])
-
-
-def add_column(execute: Execute, column: Column) -> None:
-    execute(f"ALTER TABLE lake.samples ADD COLUMN {quoted(column.name)} {SQL_TYPES[column.type]}")
-    _append_spec(execute, "sample_column", column)
-
-
-def store_column(execute: Execute, before: Column, after: Column) -> None:
-    if after != before:
-        execute(
-            "UPDATE lake.sample_column SET spec = ?, name = ? WHERE name = ?", [spec(after), after.name, before.name]
+        tx.execute(
+            "UPDATE lake.field SET name = ?, spec = ? WHERE name = ? AND kind = ?",
+            [after.name, _spec(after), before.name, _kind(before)],
         )
-
-
-def drop_column(execute: Execute, name: str) -> None:
-    execute(f"ALTER TABLE lake.samples DROP COLUMN {quoted(name)}")
-    execute("DELETE FROM lake.sample_column WHERE name = ?", [name])
+        tx.forget_schema()
 
 
 def content_tables(schema: DatasetSchema) -> list[str]:
@@ -131,14 +144,24 @@ def _label(field_name: str) -> str:
     return f"lake.{quoted(label_table(field_name))}"
 
 
-def _append_spec(execute: Execute, table: str, value: LabelField | Column) -> None:
-    execute(
-        f"INSERT INTO lake.{table} SELECT ?, coalesce(max(position), -1) + 1, ? FROM lake.{table}",
-        [value.name, spec(value)],
+def _append(tx: Changing, value: LabelField | Column) -> None:
+    tx.execute(
+        "INSERT INTO lake.field SELECT ?, ?, coalesce(max(position), -1) + 1, ? FROM lake.field",
+        [value.name, _kind(value), _spec(value)],
     )
+    tx.forget_schema()
 
 
-def spec(value: LabelField | Column) -> str:
+def _remove(tx: Changing, value: LabelField | Column) -> None:
+    tx.execute("DELETE FROM lake.field WHERE name = ? AND kind = ?", [value.name, _kind(value)])
+    tx.forget_schema()
+
+
+def _kind(value: LabelField | Column) -> str:
+    return value.kind if isinstance(value, LabelField) else COLUMN
+
+
+def _spec(value: LabelField | Column) -> str:
     return msgspec.json.encode(as_json(value)).decode()
 
 

@@ -163,6 +163,7 @@ def restore(lake: Lake, version: VersionLike) -> int:
                     f"INSERT INTO {tx.table(table)} BY NAME SELECT * FROM temp._old_{table}"
                     + (f" ORDER BY {_order(table)}" if key else "")
                 )
+            tx.forget_schema()
             tx.details.update(restored=target)
 
         lake.commit("restore", body, message=f"restore {version}", con=con)
@@ -184,7 +185,7 @@ def _prepare(
     now_tables = set(tables.content_tables(new))
     for table in tables.content_tables(old):
         before = lake.table(table, target)
-        if table in ("field", "sample_column", "tag"):
+        if table in ("field", "tag"):
             con.execute(f"CREATE OR REPLACE TEMP TABLE _old_{table} AS FROM {before}")
             plan[table] = ""
             continue
@@ -212,7 +213,7 @@ def _columns(schema: DatasetSchema, table: str) -> dict[str, str]:
 
 
 def _restore_schema(tx: Transaction, old: DatasetSchema, new: DatasetSchema) -> None:
-    """Make the tables have the columns that they had; `field` and `sample_column` themselves are copied as rows."""
+    """Make the tables have the columns that they had; `field` itself is copied as rows."""
     for gone in new.fields:
         if not old.has_field(gone.name):
             tx.execute(f"DROP TABLE {tx.table(gone.table)}")
