@@ -1,0 +1,347 @@
+"""A view as a COCO document, in batches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from loopline.errors import FormatError
+from loopline.formats import _arrow
+from loopline.formats._arrow import ABSENT
+from loopline.formats._coco_classes import categories_for
+from loopline.formats._coco_read import DERIVED, ID, REST
+from loopline.formats._files import new_file
+from loopline.formats._media import tidy_name
+from loopline.kernel import rle
+from loopline.kernel.exchange import Exportable, Written
+from loopline.kernel.schema import Column, LabelField
+
+_HELD: Final = ("box", "polygon", "keypoint", "class")
+_FILE_NAME: Final = "annotations.json"
+
+
+def write_coco(what: Exportable, target: Path, *, fields: Sequence[str], results: bool | None = None) -> Written:
+    """Write one label field as COCO.
+
+    target    the file; a name without .json is a folder, and the file in it is annotations.json
+    results   write a results list (detections only), not a whole document. None: as the labels came.
+
+    Ids are those the labels came with (`coco_id`) where they are unique; new rows get the ids after them.
+    Raises FormatError for more than one field, or a kind of label that COCO cannot hold.
+    """
+    if len(fields) > 1:
+        raise FormatError(f"a COCO file holds one field, not {', '.join(fields)}", hint="export one field at a time")
+    label_field = what.schema.field(fields[0]) if fields else None
+    if label_field is not None and not _holds(label_field):
+        raise FormatError(
+            f'COCO cannot hold field "{label_field.name}": {label_field.kind} labels',
+            hint="export boxes, polygons, keypoints or captions",
+        )
+    file = target if target.suffix.lower() == ".json" else target / _FILE_NAME
+    meta = label_field.meta.get("coco", {}) if label_field else {}
+    if results is None:
+        results = bool(meta.get("results"))
+    writer = _Writer(what, label_field, meta, results)
+    with new_file(file) as out:
+        writer.write(out)
+    lost = {name: n for name, n in sorted(writer.lost.items()) if n}
+    return Written([file], writer.samples, writer.objects, lost)
+
+
+def _holds(label_field: LabelField) -> bool:
+    if label_field.kind == "class":
+        return any(a.name == "caption" for a in label_field.attributes)
+    return label_field.kind in _HELD
+
+
+@dataclass(slots=True)
+class _Writer:
+    what: Exportable
+    field: LabelField | None
+    meta: Mapping[str, Any]
+    results: bool
+    lost: Counter[str] = field(default_factory=Counter)
+    samples: int = 0
+    objects: int = 0
+
+    def write(self, out: BinaryIO) -> None:
+        images = _image_ids(self.what)
+        self.samples = images.samples.size
+        categories, codes = categories_for(self.field) if self.field else ([], {})
+        start = out.tell()
+        plan = _Plan()
+        while True:
+            # The first try takes the ids as they are; the second knows which ones to replace.
+            if self.results:
+                self._array(out, "", self._annotations(images, codes, plan))
+            else:
+                self._document(out, images, categories, codes, plan)
+            if plan.settled():
+                return
+            out.seek(start)
+            out.truncate()
+            self.lost.clear()
+
+    def _document(self, out: BinaryIO, images: _ImageIds, categories: Any, codes: Any, plan: _Plan) -> None:
+        out.write(b"{\n")
+        for key, value in self.meta.get("top", {}).items():
+            out.write(msgspec.json.encode(key) + b": " + msgspec.json.encode(value) + b",\n")
+        if categories or "categories" in self.meta or not self.meta:
+            self._array(out, "categories", iter([categories]))
+            out.write(b",\n")
+        self._array(out, "images", self._images(images))
+        out.write(b",\n")
+        self._array(out, "annotations", self._annotations(images, codes, plan))
+        out.write(b"\n}\n")
+
+    def _array(self, out: BinaryIO, key: str, batches: Iterator[Sequence[Any]]) -> None:
+        out.write(f'"{key}": [\n'.encode() if key else b"[\n")
+        first = True
+        encoder = msgspec.json.Encoder()
+        for rows in batches:
+            if rows:
+                # JSON text has no raw line ends inside, so each one here ends a row.
+                lines = encoder.encode_lines(rows)[:-1].replace(b"\n", b",\n")
+                out.write(lines if first else b",\n" + lines)
+                first = False
+        out.write(b"]" if first else b"\n]")
+        if not key:
+            out.write(b"\n")
+
+    def _images(self, images: _ImageIds) -> Iterator[list[Any]]:
+        own = {c.name: c for c in self.what.schema.columns}
+        absent = set(self.meta.get("absent", ()))
+        done = 0
+        for table in self.what.samples():
+            size = table.num_rows
+            names = table.column_names
+            from_coco = [v is not ABSENT for v in _arrow.values(table[ID], "int")] if ID in names else [False] * size
+            columns: dict[str, list[Any]] = {"id": images.ids[done : done + size].tolist()}
+            paths = _arrow.values(table["path"], "text")
+            for key, values in (
+                ("file_name", paths),
+                ("width", _arrow.values(table["width"], "int")),
+                ("height", _arrow.values(table["height"], "int")),
+            ):
+                if key in absent:
+                    values = [ABSENT if known else v for v, known in zip(values, from_coco, strict=True)]
+                columns[key] = values
+            for name, column in own.items():
+                if name not in (ID, REST) and name in names:
+                    columns.setdefault(_key(column), _arrow.values(table[name], column.type))
+            rows = _structs(columns)
+            if REST in names and table[REST].null_count < size:
+                for i, rest in enumerate(_arrow.values(table[REST], "json")):
+                    if isinstance(rest, dict):
+                        rows[i] = _merged(rest, rows[i])
+                        stated = rest.get("file_name")
+                        if isinstance(stated, str) and tidy_name(stated) == paths[i]:
+                            rows[i]["file_name"] = stated
+            for name in ("tags", "split"):
+                self.lost[f"{name} of samples"] += _arrow.count_filled(table, name)
+            done += size
+            yield rows
+
+    def _annotations(self, images: _ImageIds, codes: Mapping[str, int], plan: _Plan) -> Iterator[list[Any]]:
+        self.objects = 0
+        if self.field is None:
+            return
+        for table in self.what.labels(self.field.name):
+            if table.num_rows:
+                self.objects += table.num_rows
+                yield self._rows(table, self.field, images, codes, plan)
+
+    def _rows(
+        self, table: pa.Table, label_field: LabelField, images: _ImageIds, codes: Mapping[str, int], plan: _Plan
+    ) -> list[Any]:
+        kinds = label_field.columns()
+        names = set(table.column_names) & set(kinds)
+
+        def get(name: str) -> list[Any]:
+            return _arrow.values(table[name], kinds[name]) if name in names else [ABSENT] * table.num_rows
+
+        stated = get(ID)
+        columns: dict[str, list[Any]] = {}
+        ids = plan.ids(stated)
+        columns["id"] = stated if self.results else ids
+        columns["image_id"] = images.of(_arrow.one(table["sample_id"]).to_numpy())
+        columns["category_id"] = [ABSENT if v is ABSENT else codes[v] for v in get("label")]
+        if label_field.kind != "class":
+            self._shapes(table, label_field, get, columns, [v is not ABSENT or bool(self.meta) for v in stated])
+        nested = set(self.meta.get("nested", ()))
+        inside: dict[str, list[Any]] = {}
+        for name in ("score", "track_id", "rotation"):
+            if name in names:
+                # COCO has no rotation; CVAT and others keep it under "attributes", and so it is read.
+                (inside if name in nested or name == "rotation" else columns)[name] = get(name)
+        for attribute in label_field.attributes:
+            if attribute.name not in (ID, REST, DERIVED):
+                (inside if attribute.name in nested else columns).setdefault(_key(attribute), get(attribute.name))
+        if any(v is not ABSENT for values in inside.values() for v in values):
+            columns["attributes"] = _nested(inside, columns.get("attributes"))
+        self.lost["tags of objects"] += _arrow.count_filled(table, "tags")
+        self.lost["frame"] += _arrow.count_filled(table, "frame")
+        rows = _structs(columns)
+        if REST in names and table[REST].null_count < table.num_rows:
+            for i, rest in enumerate(get(REST)):
+                if isinstance(rest, dict):
+                    rows[i] = _merged(rest, rows[i])
+        return rows
+
+    def _shapes(
+        self, table: pa.Table, label_field: LabelField, get: Any, columns: dict[str, list[Any]], as_is: list[bool]
+    ) -> None:
+        """bbox, segmentation, keypoints, area and crowd. A row that did not come from COCO gets the area and the crowd
+        flag that COCO's own tools ask for; one that did keeps what it had."""
+        boxes = np.column_stack([_arrow.one(table[n]).to_numpy(zero_copy_only=False) for n in "xywh"]).tolist()
+        derived = get(DERIVED)
+        empty = _arrow.one(table["x"]).is_null().to_pylist()
+        columns["bbox"] = [
+            ABSENT if null or made is True else box for box, null, made in zip(boxes, empty, derived, strict=True)
+        ]
+        outline = get("points" if label_field.kind == "polygon" else "polygons")
+        masks = get("mask") if label_field.kind == "box" else [ABSENT] * len(boxes)
+        columns["segmentation"] = [_segmentation(p, m) for p, m in zip(outline, masks, strict=True)]
+        self.lost["masks beside an outline"] += sum(
+            p is not ABSENT and m is not ABSENT for p, m in zip(outline, masks, strict=True)
+        )
+        if label_field.kind != "polygon":
+            columns["keypoints"] = get("keypoints")
+        area, crowd = get("area"), [ABSENT if v is ABSENT else int(v) for v in get("iscrowd")]
+        if not all(as_is) and not self.results:
+            for i, known in enumerate(as_is):
+                if not known:
+                    crowd[i] = 0 if crowd[i] is ABSENT else crowd[i]
+                    area[i] = _area(boxes[i], columns["segmentation"][i]) if area[i] is ABSENT else area[i]
+        columns["area"], columns["iscrowd"] = area, crowd
+
+
+@dataclass(slots=True)
+class _ImageIds:
+    """Image id of each sample, in the view's order; found again by sample id."""
+
+    samples: Any  # (n,) int64
+    ids: Any  # (n,) int64, or texts
+    _order: Any = None
+
+    def of(self, sample_ids: Any) -> list[Any]:
+        if self._order is None:
+            self._order = np.argsort(self.samples, kind="stable")
+        places = self._order[np.searchsorted(self.samples, sample_ids, sorter=self._order)]
+        found: list[Any] = self.ids[places].tolist()
+        return found
+
+
+def _image_ids(what: Exportable) -> _ImageIds:
+    samples: list[Any] = []
+    stated: list[Any] = []
+    for table in what.samples():
+        samples.append(_arrow.one(table["id"]).to_numpy())
+        stated += _arrow.values(table[ID], "int") if ID in table.column_names else [ABSENT] * table.num_rows
+    ids = np.concatenate(samples) if samples else np.zeros(0, np.int64)
+    kinds = set(map(type, stated))
+    if kinds == {str} and len(set(stated)) == len(stated):
+        return _ImageIds(ids, np.array(stated, object))
+    return _ImageIds(ids, _completed(stated if kinds <= {int, type(ABSENT)} else [ABSENT] * len(stated)))
+
+
+def _completed(stated: Sequence[Any]) -> Any:
+    """Whole-number ids; a missing one, or one that was there before, gets a number above all others."""
+    given = np.fromiter((type(v) is int for v in stated), bool, len(stated))
+    ids = np.array([v if type(v) is int else 0 for v in stated], np.int64)
+    first = np.zeros(ids.size, bool)
+    where = np.flatnonzero(given)
+    first[where[np.unique(ids[given], return_index=True)[1]]] = True
+    top = max(0, int(ids[first].max())) if first.any() else 0
+    ids[~first] = top + 1 + np.arange(int((~first).sum()))
+    return ids
+
+
+@dataclass(slots=True)
+class _Plan:
+    """Annotation ids. First as stated, in one pass; if some are missing or there twice, a second pass with all set."""
+
+    seen: list[list[Any]] = field(default_factory=list)
+    final: Any = None
+    at: int = 0
+
+    def ids(self, stated: list[Any]) -> list[Any]:
+        if self.final is None:
+            self.seen.append(stated)
+            return stated
+        self.at += len(stated)
+        ids: list[Any] = self.final[self.at - len(stated) : self.at].tolist()
+        return ids
+
+    def settled(self) -> bool:
+        if self.final is not None:
+            return True
+        every = [v for part in self.seen for v in part]
+        kinds = set(map(type, every))
+        if len(kinds) <= 1 and kinds != {type(ABSENT)} and len(set(every)) == len(every):
+            return True
+        self.final = _completed(every if kinds <= {int, type(ABSENT)} else [ABSENT] * len(every))
+        return False
+
+
+def _key(column: Column) -> str:
+    return column.source_name or column.name
+
+
+def _structs(columns: Mapping[str, list[Any]]) -> list[Any]:
+    """Rows with the columns' keys; a key whose value is ABSENT is not written."""
+    used = {key: values for key, values in columns.items() if any(v is not ABSENT for v in values)}
+    if not used:
+        return []
+    names = {f"k{i}": key for i, key in enumerate(used)}
+    row = msgspec.defstruct("Row", [(n, Any) for n in names], rename=names, gc=False)
+    return list(map(row, *used.values()))
+
+
+def _merged(rest: Mapping[str, Any], row: Any) -> dict[str, Any]:
+    """The row with the leftovers of its source beside it; what stands in a column counts."""
+    typed: dict[str, Any] = msgspec.to_builtins(row)
+    out = {**rest, **typed}
+    inner = rest.get("attributes"), typed.get("attributes")
+    if isinstance(inner[0], dict) and isinstance(inner[1], dict):
+        out["attributes"] = {**inner[0], **inner[1]}
+    return out
+
+
+def _nested(inside: Mapping[str, list[Any]], beside: list[Any] | None) -> list[Any]:
+    rows = []
+    for i, values in enumerate(zip(*inside.values(), strict=True)):
+        row = {key: v for key, v in zip(inside, values, strict=True) if v is not ABSENT}
+        rows.append(row or (beside[i] if beside else ABSENT))
+    return rows
+
+
+def _segmentation(polygons: Any, blob: Any) -> Any:
+    if polygons is not ABSENT or blob is ABSENT:
+        return polygons
+    mask = rle.unpack_blob(blob)
+    if mask.form == "compressed":
+        return {"size": [mask.height, mask.width], "counts": mask.packed.decode("ascii")}
+    return {"size": [mask.height, mask.width], "counts": rle.decompress(mask.packed).tolist()}
+
+
+def _area(box: Sequence[float], segmentation: Any) -> float:
+    """Pixels of the mask, else of the polygons, else of the box."""
+    if isinstance(segmentation, dict):
+        counts = segmentation["counts"]
+        runs = rle.decompress(counts.encode()) if isinstance(counts, str) else np.array(counts)
+        return rle.area(runs)
+    if segmentation is not ABSENT and segmentation:
+        total = 0.0
+        for part in segmentation:
+            xs, ys = np.array(part[0::2]), np.array(part[1::2])
+            total += abs(float(np.dot(xs, np.roll(ys, -1)) - np.dot(ys, np.roll(xs, -1)))) / 2
+        return total
+    return box[2] * box[3]

@@ -1,0 +1,122 @@
+"""COCO JSON: boxes, polygons, run-length masks, keypoints, captions, and results files.
+
+COCO → Loopline → COCO is the same document, order of keys aside. See docs/formats.md for what becomes what.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from loopline.errors import FormatError
+from loopline.formats._coco_read import ID, CocoReader, Truth
+from loopline.formats._coco_write import write_coco
+from loopline.formats._format import FileFormat
+from loopline.formats._jsonstream import Elements, JsonFile
+from loopline.formats._media import tidy_name
+from loopline.kernel.exchange import Event, Sniffed, Source
+from loopline.kernel.schema import DatasetSchema
+
+_HEAD: Final = 1 << 16
+_KEY: Final = re.compile(rb'"([^"\\]{1,64})"\s*:')
+_OURS: Final = frozenset({b"bbox", b"category_id", b"segmentation", b"keypoints", b"caption", b"iscrowd"})
+
+
+def sniff(path: Path) -> Sniffed | None:
+    """COCO by the names of its keys in the first 64 kB; a folder by the JSON files in it."""
+    if path.is_dir():
+        found = _files_in(path)
+        return Sniffed(0.7, f"a folder with {len(found)} COCO JSON files") if found else None
+    if path.suffix.lower() != ".json" or not path.is_file():
+        return None
+    with path.open("rb") as file:
+        head = file.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
+        file.seek(max(0, path.stat().st_size - _HEAD))
+        keys = set(_KEY.findall(head)) | set(_KEY.findall(file.read()))
+    if b"segments_info" in keys or b"shapes" in keys:
+        return None
+    if head[:1] == b"[":
+        if b"image_id" in keys and keys & {b"bbox", b"segmentation", b"keypoints", b"caption"}:
+            return Sniffed(0.9, "COCO results")
+        return None
+    if head[:1] != b"{" or b"file_name" not in keys and b"coco_url" not in keys and b"image_id" not in keys:
+        return None
+    if b"images" in keys or b"annotations" in keys:
+        return Sniffed(0.95 if keys & _OURS or b"categories" in keys else 0.5, "COCO JSON")
+    return None
+
+
+def _files_in(folder: Path) -> list[Path]:
+    inside = [p for base in (folder, folder / "annotations") if base.is_dir() for p in sorted(base.glob("*.json"))]
+    return [p for p in inside if sniff(p) is not None]
+
+
+def read(source: Source, *, truth: Path | str | None = None) -> Iterator[Event]:
+    """A COCO file, or a results file (a list of detections), as events.
+
+    truth   for a results file whose pictures did not come from COCO: the COCO file that its image and category ids
+            belong to; samples are then matched by path. Else they are matched by `coco_id`, and the classes are those
+            of the COCO labels that are there already.
+    Raises  FormatError where the file is not COCO, or a results file's classes are not known.
+    """
+    path = _one_file(source.path)
+    found = _truth(path, source.schema, Path(truth) if truth is not None else None)
+    return CocoReader(source, path, found).events()
+
+
+def _one_file(path: Path) -> Path:
+    if not path.is_dir():
+        if not path.is_file():
+            raise FormatError("there is no such file", where=str(path))
+        return path
+    found = _files_in(path)
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(p.name for p in found[:8])
+    raise FormatError(
+        f"{len(found)} COCO files in this folder" + (f": {names}" if found else ""),
+        where=str(path),
+        hint="name one file",
+    )
+
+
+def _truth(path: Path, schema: DatasetSchema, file: Path | None) -> Truth | None:
+    """What a results file refers to; None where the file is not a results file."""
+    with path.open("rb") as opened:
+        if opened.read(256).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] != b"[":
+            return None
+    if file is not None:
+        return _truth_of_file(file)
+    for known in schema.fields:
+        categories = known.meta.get("coco", {}).get("categories")
+        if categories:
+            columns = [c.name for c in schema.columns if c.name == ID or (c.name.startswith(ID) and c.source_name == "id")]
+            return Truth(list(categories), columns[0] if columns else ID)
+    raise FormatError(
+        "a results file names classes only by number, and this data set has no COCO labels yet",
+        where=str(path),
+        hint="add the truth's COCO file first, or name it: truth=...",
+    )
+
+
+def _truth_of_file(file: Path) -> Truth:
+    paths: dict[int | str, str] = {}
+    categories: list[Any] = []
+    for part in JsonFile(file, skip={"annotations"}):
+        if isinstance(part, Elements) and part.key == "categories":
+            categories += part.items
+        elif isinstance(part, Elements) and part.key == "images":
+            for item in part.items:
+                name = tidy_name(item.get("file_name", "")) if isinstance(item, dict) else None
+                if name is not None:
+                    paths[item.get("id")] = name
+    if not paths:
+        raise FormatError("the truth lists no images", where=str(file))
+    return Truth(categories, "path", paths)
+
+
+FORMAT: Final = FileFormat("coco", "COCO JSON", sniff, read, write_coco)
+
+__all__ = ["FORMAT", "read", "sniff"]
