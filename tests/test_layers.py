@@ -14,8 +14,8 @@ LAYERS = (
     {"store", "media"},
     {"query", "runs", "jobs"},
     {"formats", "evaluate", "curate", "annotate", "models", "train", "monitor"},  # the parts
-    {"dataset", "__init__"},
-    {"server", "notebook", "cli", "__main__"},
+    {"front", "__init__"},
+    {"server", "notebook", "cli", "demo", "__main__"},
 )
 PARTS = LAYERS[3]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -102,6 +102,7 @@ class Lake:
         self._schemas: dict[int, DatasetSchema] = {}
         self._con = self._connect(create=create)
         self._pid = os.getpid()
+        self.closed = False
 
     # -- life
 
@@ -145,6 +146,7 @@ class Lake:
         return lake
 
     def close(self) -> None:
+        self.closed = True
         self._con.close()
 
     def __enter__(self) -> Lake:

@@ -1,0 +1,344 @@
+"""A data set: the front of everything.
+
+The verbs of the whole are methods here; those of one kind of thing hang off `columns`, `fields` and `labels`. Each is
+a call of one function further down, which holds the rules and the docstring.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from loopline.errors import BadValue, ReadOnlyVersion
+from loopline.front.namespaces import Columns, Fields, Labels
+from loopline.front.selection import Selection, object_ids, sample_ids
+from loopline.jobs import SILENT, Progress, StopSignal
+from loopline.kernel.expr import Expr
+from loopline.kernel.schema import DatasetSchema
+from loopline.query.view import ObjectView, View
+from loopline.store import diff as diffs
+from loopline.store import edits, merge, tags, versions
+from loopline.store import upkeep as upkeeps
+from loopline.store.ingest import AddReport, Existing, Same, ingest
+from loopline.store.lake import Lake
+from loopline.store.versions import LogEntry, Version, VersionLike
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from loopline.kernel.exchange import Written
+
+Condition: TypeAlias = "str | Expr"
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What a data set holds."""
+
+    name: str
+    location: str
+    snapshot: int
+    samples: int
+    objects: Mapping[str, int]  # by label field
+    tags: Mapping[str, int]  # samples by tag
+    versions: tuple[str, ...]
+    schema: DatasetSchema
+
+
+class Dataset:
+    """Samples with labels, every state of them kept. Made by `ll.create` and `ll.open`; a context manager.
+
+    `ds.at("v1")` is the same data set as it was: everything reads, nothing writes.
+    """
+
+    def __init__(self, lake: Lake, snapshot: int | None = None) -> None:
+        self._lake = lake
+        self._snapshot = snapshot
+
+    # -- itself
+
+    @property
+    def name(self) -> str:
+        return self._lake.name
+
+    @property
+    def lake(self) -> Lake:
+        """The store below, for code that extends Loopline."""
+        return self._lake
+
+    @property
+    def schema(self) -> DatasetSchema:
+        return self._lake.schema(self._snapshot)
+
+    @property
+    def snapshot(self) -> int:
+        """Number of the snapshot that is read: the newest, or the one that `at` chose."""
+        return self._lake.snapshot() if self._snapshot is None else self._snapshot
+
+    @property
+    def columns(self) -> Columns:
+        return Columns(self._writable())
+
+    @property
+    def fields(self) -> Fields:
+        return Fields(self._writable())
+
+    @property
+    def labels(self) -> Labels:
+        return Labels(self._writable())
+
+    def info(self) -> Info:
+        schema = self.schema
+        at = self.snapshot
+        with self._lake.reading() as con:
+
+            def count(table: str) -> int:
+                row = con.execute(f"SELECT count(*) FROM {self._lake.table(table, at)}").fetchone()
+                return int(row[0]) if row else 0
+
+            tag_rows = con.execute(
+                f"SELECT tag, count(*) FROM {self._lake.table('tag', at)} WHERE owner = 'sample' GROUP BY 1 ORDER BY 2 DESC, 1"
+            ).fetchall()
+            objects = {f.name: count(f.table) for f in schema.fields}
+            samples = count("samples")
+        names = tuple(v.name for v in self.versions())
+        return Info(self.name, str(self._lake.location), at, samples, objects, dict(tag_rows), names, schema)
+
+    def close(self) -> None:
+        self._lake.close()
+
+    def __enter__(self) -> Dataset:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return self.count()
+
+    def __repr__(self) -> str:
+        at = "" if self._snapshot is None else f" at snapshot {self._snapshot}"
+        return f"<Dataset {self.name}{at}: {self.count():,} samples, fields {', '.join(f.name for f in self.schema.fields) or 'none'}>"
+
+    def _writable(self) -> Lake:
+        if self._snapshot is not None:
+            raise ReadOnlyVersion(
+                f"this is {self.name} as it was at snapshot {self._snapshot}",
+                where=str(self._lake.location),
+                hint="restore it, or use the data set itself",
+            )
+        return self._lake
+
+    # -- looking
+
+    def view(self) -> View:
+        """All samples; the start of every other view."""
+        return View(self._lake, self._snapshot)
+
+    def where(self, condition: Condition) -> View:
+        return self.view().where(condition)
+
+    def keep(self, field: str, condition: Condition) -> View:
+        return self.view().keep(field, condition)
+
+    def sort(self, *keys: Condition, descending: bool = False) -> View:
+        return self.view().sort(*keys, descending=descending)
+
+    def limit(self, n: int) -> View:
+        return self.view().limit(n)
+
+    def sample(self, n: int, *, seed: int = 0) -> View:
+        return self.view().sample(n, seed=seed)
+
+    def select(self, ids: Sequence[int]) -> View:
+        return self.view().select(ids)
+
+    def objects(self, field: str) -> ObjectView:
+        return self.view().objects(field)
+
+    def count(self) -> int:
+        return self.view().count()
+
+    def facets(self, name: Condition, *, limit: int | None = None) -> pa.Table:
+        return self.view().facets(name, limit=limit)
+
+    def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
+        return self.view().to_arrow(columns)
+
+    def to_polars(self) -> pl.DataFrame:
+        return self.view().to_polars()
+
+    def to_pandas(self) -> pd.DataFrame:
+        return self.view().to_pandas()
+
+    # -- in and out
+
+    def add(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        labels: str | os.PathLike[str] | None = None,
+        field: str = "ground_truth",
+        format: str | None = None,  # noqa: A002
+        split: str | None = None,
+        tags: Sequence[str] = (),
+        existing: Existing = "keep",
+        same: Same = "path",
+        read_media: bool = True,
+        verify: bool = False,
+        options: Mapping[str, object] | None = None,
+        progress: Progress = SILENT,
+        stop: StopSignal | None = None,
+    ) -> AddReport:
+        """Add a label file with its pictures, or a folder of media: see `front.adding.add`."""
+        from loopline.front import adding
+
+        return adding.add(
+            self._writable(),
+            Path(path).expanduser(),
+            labels=None if labels is None else Path(labels).expanduser(),
+            field=field,
+            format=format,
+            split=split,
+            tags=tags,
+            existing=existing,
+            same=same,
+            read_media=read_media,
+            verify=verify,
+            options=options,
+            progress=progress,
+            stop=stop,
+        )
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        format: str | None = None,  # noqa: A002
+        view: View | None = None,
+        fields: Sequence[str] | None = None,
+        options: Mapping[str, object] | None = None,
+        overwrite: bool = False,
+    ) -> Written:
+        """Write the data set, or a view of it, as a label file or folder: see `front.adding.export`."""
+        from loopline.front import adding
+
+        chosen = (view if view is not None else self.view()).exportable(fields)
+        return adding.export(
+            chosen, Path(path).expanduser(), format=format, fields=fields, options=options, overwrite=overwrite
+        )
+
+    def copy_from(
+        self,
+        other: Dataset | View,
+        *,
+        existing: Existing = "keep",
+        same: Same = "content",
+        fields: Sequence[str] | None = None,
+    ) -> AddReport:
+        """Add the samples of another data set or view, with labels, attributes and tags. Media stay where they are.
+
+        A picture that is here already (`same`: its content, or its path) is not added again; it gets the values and
+        fields that it lacks. `existing` says what happens to labels of a field that it has: see `add`.
+        """
+        view = other.view() if isinstance(other, Dataset) else other
+        engine = view.engine
+        if not isinstance(engine, Lake):
+            raise BadValue("only a data set or a view of one can be copied from")
+        snapshot = view.snapshot if view.snapshot is not None else engine.snapshot()
+        events = merge.events_of(engine, snapshot, view.ids() if view.ops else None, fields)
+        return ingest(
+            self._writable(), events, verb="copy", message=f"copy from {engine.name}", existing=existing, same=same
+        )
+
+    # -- changing
+
+    def tag(self, which: Selection, *names: str, field: str | None = None) -> int:
+        """Give samples tags, or objects where `which` is an object view or `field` is named; how many got one."""
+        owner, ids = self._owned(which, field)
+        return tags.add_tags(self._writable(), owner, ids, names)
+
+    def untag(self, which: Selection, *names: str, field: str | None = None) -> int:
+        """Take tags away; how many there were."""
+        owner, ids = self._owned(which, field)
+        return tags.remove_tags(self._writable(), owner, ids, names)
+
+    def _owned(self, which: Selection, field: str | None) -> tuple[str, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+        if isinstance(which, ObjectView):
+            return which.field, which.ids()
+        return (field, object_ids(self, field, which)) if field else ("sample", sample_ids(self, which))
+
+    def set(self, column: str, values: object, *, at: Selection | None = None) -> int:
+        """Set a sample column; how many samples got a value. The column has to be there: `ds.columns.add`.
+
+        values  one value for all · {sample id: value} · one value for each sample of `at`, in its order · an expression
+                (built with `F`), computed for each sample
+        at      which samples; default all, or those of the dictionary
+        """
+        lake = self._writable()
+        if isinstance(values, Mapping):
+            if at is not None:
+                raise BadValue("a dictionary names its samples itself", hint="leave `at` out")
+            keys = np.fromiter(values.keys(), np.int64, len(values))
+            return edits.set_column(lake, column, keys, list(values.values()))
+        view = self.view() if at is None else self._as_view(at)
+        if isinstance(values, Expr):
+            return edits.set_column(lake, column, view.ids(), view.values(values))
+        return edits.set_column(lake, column, view.ids(), values)
+
+    def _as_view(self, which: Selection) -> View:
+        return which if isinstance(which, View) else self.view().select(sample_ids(self, which))
+
+    def delete(self, which: Selection) -> int:
+        """Delete samples with their labels and tags (their media files stay), or the objects of an object view."""
+        if isinstance(which, ObjectView):
+            return edits.delete_objects(self._writable(), which.field, which.ids())
+        return edits.delete_samples(self._writable(), sample_ids(self, which))
+
+    # -- versions
+
+    def version(self, name: str, message: str = "", *, snapshot: int | None = None) -> Version:
+        """Name the newest snapshot, or another."""
+        return versions.name_version(self._writable(), name, message=message, snapshot=snapshot)
+
+    def drop_version(self, name: str) -> None:
+        """Take a name away; its snapshot stays until upkeep expires it."""
+        versions.drop_version(self._writable(), name)
+
+    def versions(self) -> list[Version]:
+        return versions.versions(self._lake)
+
+    def log(self, limit: int | None = None) -> list[LogEntry]:
+        """What was done by whom and when, newest first."""
+        return versions.log(self._lake, limit=limit)
+
+    def at(self, version: VersionLike) -> Dataset:
+        """The data set as it was at a version's name or a snapshot's number; it cannot be changed."""
+        return Dataset(self._lake, versions.resolve(self._lake, version))
+
+    def diff(self, before: VersionLike, after: VersionLike = "now") -> diffs.Diff:
+        """What changed between two versions, by sample, object, column and attribute."""
+        return diffs.diff(self._lake, versions.resolve(self._lake, before), versions.resolve(self._lake, after))
+
+    def restore(self, version: VersionLike) -> int:
+        """Make everything as it was at a version, as a new snapshot; its number."""
+        return versions.restore(self._writable(), version)
+
+    def blame(self, id: int, field: str | None = None) -> list[diffs.Change]:  # noqa: A002
+        """Who changed what of a sample, or of an object of `field`, newest first."""
+        return diffs.blame(self._lake, field or "sample", id)
+
+    def upkeep(self, *, expire_older_than: dt.timedelta | None = None, dry_run: bool = False) -> upkeeps.UpkeepReport:
+        """Merge small files, forget old unnamed snapshots, delete unused files."""
+        return upkeeps.upkeep(self._writable(), expire_older_than=expire_older_than, dry_run=dry_run)

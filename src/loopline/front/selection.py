@@ -1,0 +1,48 @@
+"""Which samples or objects a verb is about, in the ways that people say it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from loopline.errors import BadValue
+from loopline.kernel.expr import Expr
+from loopline.query.view import ObjectView, View
+
+if TYPE_CHECKING:
+    from loopline.front.dataset import Dataset
+
+Selection: TypeAlias = "View | ObjectView | Expr | str | int | Iterable[int]"
+"""A view, an expression (its text or built with `F`), one id, or several ids."""
+
+
+def sample_ids(ds: Dataset, which: Selection) -> npt.NDArray[np.int64]:
+    """Ids of the chosen samples; those of an object view's samples for objects."""
+    if isinstance(which, ObjectView):
+        return which.samples().ids()
+    if isinstance(which, View):
+        return which.ids()
+    if isinstance(which, (str, Expr)):
+        return ds.where(which).ids()
+    return _numbers(which)
+
+
+def object_ids(ds: Dataset, field: str, which: Selection) -> npt.NDArray[np.int64]:
+    """Ids of the chosen objects of a field; an expression is about the objects."""
+    if isinstance(which, ObjectView):
+        return which.ids()
+    if isinstance(which, View):
+        return which.objects(field).ids()
+    if isinstance(which, (str, Expr)):
+        return ds.objects(field).where(which).ids()
+    return _numbers(which)
+
+
+def _numbers(which: int | Iterable[int]) -> npt.NDArray[np.int64]:
+    numbers = np.atleast_1d(np.asarray(which if isinstance(which, (int, np.ndarray)) else list(which)))
+    if numbers.size and not np.issubdtype(numbers.dtype, np.integer):
+        raise BadValue(f"ids are whole numbers, not {numbers.dtype}", hint="give ids, a view, or an expression")
+    return np.asarray(numbers, np.int64)
