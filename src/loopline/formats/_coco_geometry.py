@@ -36,9 +36,10 @@ class Outlines:
 
 def flat_boxes(values: Sequence[Any]) -> tuple[FloatArray, rle.MaskArray]:
     """Boxes of 4-tuples, NaN where there is none, and which rows have one. Shapes  n -> (n, 4), (n,)."""
-    there = np.fromiter((type(v) is tuple for v in values), bool, len(values))
-    if there.all():
+    if set(map(type, values)) == {tuple}:
+        there = np.ones(len(values), bool)
         return np.fromiter(chain.from_iterable(values), np.float64, 4 * len(values)).reshape(-1, 4), there
+    there = np.fromiter((type(v) is tuple for v in values), bool, len(values))
     out = np.full((len(values), 4), np.nan)
     given = [v for v in values if type(v) is tuple]
     out[there] = np.fromiter(chain.from_iterable(given), np.float64, 4 * len(given)).reshape(-1, 4)
@@ -57,8 +58,11 @@ def outlines(values: Sequence[Any], *, boxes: bool) -> Outlines:
 
 
 def _polygons(values: Sequence[Any], out: Outlines, *, boxes: bool) -> pa.Array:
-    mine = [v if type(v) is list else () for v in values]
-    missing = np.fromiter((type(v) is not list for v in values), bool, len(values))
+    if set(map(type, values)) == {list}:
+        mine, missing = values, None
+    else:
+        mine = [v if type(v) is list else () for v in values]
+        missing = pa.array([type(v) is not list for v in values])
     parts = list(chain.from_iterable(mine))
     sizes = np.fromiter(map(len, parts), np.int64, len(parts))
     flat = np.fromiter(chain.from_iterable(parts), np.float64, int(sizes.sum()))
@@ -67,9 +71,7 @@ def _polygons(values: Sequence[Any], out: Outlines, *, boxes: bool) -> pa.Array:
     if boxes and flat.size:
         _polygon_boxes(flat, inner[outer], out.boxes)
     inner_array = pa.ListArray.from_arrays(pa.array(inner, pa.int32()), pa.array(flat))
-    return pa.ListArray.from_arrays(
-        pa.array(outer, pa.int32()), inner_array, mask=pa.array(missing) if missing.any() else None
-    )
+    return pa.ListArray.from_arrays(pa.array(outer, pa.int32()), inner_array, mask=missing)
 
 
 def _polygon_boxes(flat: FloatArray, bounds: rle.IntArray, boxes: FloatArray) -> None:

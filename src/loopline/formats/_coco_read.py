@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -147,7 +148,7 @@ class CocoReader:
         index = [i for i, row in enumerate(rows) if row is not None]
         rows = [rows[i] for i in index]
         keep, paths = [], []
-        fresh = self.image_ids.add([row.id for row in rows])
+        fresh = self.image_ids.add(_column(rows, "id"))
         names = self._file_names(rows)
         for place, (row, name, new) in enumerate(zip(rows, names, fresh, strict=True)):
             path = tidy_name(name) if type(name) is str else None
@@ -165,18 +166,18 @@ class CocoReader:
             return
         if self.root is None:
             self.root = find_root(paths, self.path, self.source.media)
-        columns: dict[str, Any] = {"key": self.image_ids.array([row.id for row in rows]), "path": pa.array(paths)}
+        columns: dict[str, Any] = {"key": self.image_ids.array(_column(rows, "id")), "path": pa.array(paths)}
         rest = {new: left[old] for new, old in enumerate(index) if old in left}
         for key in ("width", "height"):
-            values = [getattr(row, key) for row in rows]
-            if any(v is not UNSET for v in values):
+            values = _column(rows, key)
+            if not _all_missing(values):
                 self.image_keys.add(key)
                 columns[key] = _numbers(values, "int", rest, key)
-        if any(row.file_name is not UNSET for row in rows):
+        if not _all_missing(_column(rows, "file_name")):
             self.image_keys.add("file_name")
         if self.source.split is not None:
             columns["split"] = pa.array([self.source.split] * len(rows))
-        _extra(self.image_columns, "id", [row.id for row in rows], columns, rest)
+        _extra(self.image_columns, "id", _column(rows, "id"), columns, rest)
         for key in self.images.extras:
             _extra(self.image_columns, key, self.images.column(rows, key), columns, rest)
         _put_rest(self.image_columns, columns, rest)
@@ -186,7 +187,7 @@ class CocoReader:
 
     def _file_names(self, rows: Sequence[Any]) -> list[Any]:
         """Each picture's name; from its URL where the file has only that (as LVIS)."""
-        names = [row.file_name for row in rows]
+        names = _column(rows, "file_name")
         if UNSET in names and "coco_url" in self.images.extras:
             urls = self.images.column(rows, "coco_url")
             names = [
@@ -218,12 +219,12 @@ class CocoReader:
             rows, index = [rows[i] for i in keep], index[keep]
             _, found = self._checked(rows)
         rest = {new: left[old] for new, old in enumerate(index.tolist()) if old in left} if left else {}
-        columns: dict[str, Any] = {"sample_key": self._sample_keys([row.image_id for row in rows])}
+        columns: dict[str, Any] = {"sample_key": self._sample_keys(_column(rows, "image_id"))}
         yield from self._codes(rows, columns, rest, key, part.first + index)
         if self.kind == "box":
             yield from self._geometry(rows, found, columns, rest, key, part.first + index)
         self._plain_columns(rows, columns, rest)
-        ids = [row.id for row in rows]
+        ids = _column(rows, "id")
         self.annotation_ids.append((part.first + index, ids if str in set(map(type, ids)) else _int_or_low(ids)))
         match = self.truth.match if self.truth else ""
         yield from _batches(pa.table(columns), lambda table: LabelRows(self.source.name, table, match))
@@ -250,7 +251,7 @@ class CocoReader:
     def _checked(self, rows: Sequence[Any]) -> tuple[dict[int, tuple[str, str]], _Geometry | None]:
         """Rows that cannot stay, with what and hint; and the geometry of the rows."""
         bad: dict[int, tuple[str, str]] = {}
-        images = [row.image_id for row in rows]
+        images = _column(rows, "image_id")
         if self.truth is None:
             for i in np.flatnonzero(~self.image_ids.contains(images)).tolist():
                 absent = images[i] is UNSET or images[i] is None
@@ -263,8 +264,8 @@ class CocoReader:
                     bad[i] = "its image_id is not among the images", "name the truth that it belongs to"
         if self.kind != "box":
             return bad, None
-        boxes, there = geometry.flat_boxes([row.bbox for row in rows])
-        shapes = geometry.outlines([row.segmentation for row in rows], boxes=not there.all())
+        boxes, there = geometry.flat_boxes(_column(rows, "bbox"))
+        shapes = geometry.outlines(_column(rows, "segmentation"), boxes=not there.all())
         derived = ~there
         if derived.any():
             boxes[derived] = shapes.boxes[derived]
@@ -286,7 +287,7 @@ class CocoReader:
     def _codes(
         self, rows: Sequence[Any], columns: dict[str, Any], rest: dict[int, dict[str, Any]], key: str, index: Any
     ) -> Iterator[Problem]:
-        values = [row.category_id for row in rows]
+        values = _column(rows, "category_id")
         if UNSET in values or None in values:
             if all(v is UNSET for v in values) and self.kind == "class":
                 return
@@ -333,12 +334,12 @@ class CocoReader:
             columns["polygons"] = shapes.polygons
         if shapes.masks is not None:
             columns["mask"] = shapes.masks
-        for i, row in enumerate(rows):
-            if row.segmentation is None:
-                rest.setdefault(i, {})["segmentation"] = None
-            if row.keypoints is None:
-                rest.setdefault(i, {})["keypoints"] = None
-        points = geometry.keypoints([row.keypoints for row in rows])
+        key_points = _column(rows, "keypoints")
+        for name, values in (("segmentation", _column(rows, "segmentation")), ("keypoints", key_points)):
+            if None in values:
+                for i in [i for i, v in enumerate(values) if v is None]:
+                    rest.setdefault(i, {})[name] = None
+        points = geometry.keypoints(key_points)
         if points is not None:
             columns["keypoints"] = points
 
@@ -346,17 +347,19 @@ class CocoReader:
         numbers: dict[str, Any] = {"score": "float", "track_id": "int"}
         if self.kind == "box":
             numbers["area"] = "float"
-            crowd = [row.iscrowd for row in rows]
-            if any(v is not UNSET for v in crowd):
+            crowd = _column(rows, "iscrowd")
+            if set(crowd) <= {0, 1}:
+                columns["iscrowd"] = pa.array(np.array(crowd, bool))
+            elif not _all_missing(crowd):
                 for i, value in enumerate(crowd):
                     if value not in (0, 1, UNSET):
                         rest.setdefault(i, {})["iscrowd"] = value
                 columns["iscrowd"] = pa.array([bool(v) if v in (0, 1) else None for v in crowd], pa.bool_())
         for name, kind in numbers.items():
-            values = [getattr(row, name) for row in rows]
-            if any(v is not UNSET for v in values):
+            values = _column(rows, name)
+            if not _all_missing(values):
                 columns[name] = _numbers(values, kind, rest, name)
-        _extra(self.attributes, "id", [row.id for row in rows], columns, rest)
+        _extra(self.attributes, "id", _column(rows, "id"), columns, rest)
         for key in self.annotations.extras:
             values = self.annotations.column(rows, key)
             if key == "attributes":
@@ -501,6 +504,14 @@ class _Ids:
         return pa.array(values, pa.int64() if self._kind is int else pa.string())
 
 
+def _column(rows: Sequence[Any], name: str) -> list[Any]:
+    return list(map(attrgetter(name), rows))
+
+
+def _all_missing(values: list[Any]) -> bool:
+    return values.count(UNSET) == len(values)
+
+
 def _image_fault(own: Any, name: Any, *, new: bool) -> tuple[str, str]:
     if own is UNSET or own is None:
         return "an image without an id", ""
@@ -520,7 +531,8 @@ def _int_or_low(ids: Sequence[Any]) -> Any:
 def _numbers(values: Sequence[Any], kind: str, rest: dict[int, dict[str, Any]], key: str) -> pa.Array:
     """A column of a built-in number; null and what does not fit go to the leftovers."""
     good = {int} if kind == "int" else {int, float}
-    if not set(map(type, values)) <= good:
+    types = set(map(type, values))
+    if not types <= good:
         for i, value in enumerate(values):
             if value is not UNSET and type(value) not in good:
                 rest.setdefault(i, {})[key] = value

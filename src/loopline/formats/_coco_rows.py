@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -89,7 +90,7 @@ class RowType:
     def column(self, rows: Sequence[Any], key: str) -> list[Any]:
         """A key's values, UNSET where a row lacks it."""
         name = key if key in self.fixed else f"x{self.extras.index(key)}"
-        return [getattr(row, name) for row in rows]
+        return list(map(attrgetter(name), rows))
 
     def convert(self, items: Sequence[Any], *, strict: bool) -> tuple[list[Any], dict[int, dict[str, Any]], list[Fault]]:
         """Plain items as rows; what did not fit, by row, to be kept as JSON; and the faults.

@@ -98,7 +98,8 @@ def _kind_of(values: Sequence[Any], types: set[type]) -> ScalarType:
         return "text"
     if types <= {int, float}:
         limit = _INT64 if types == {int} else _EXACT
-        if all(v in limit for v in values if type(v) is int):
+        whole = [v for v in values if type(v) is int]
+        if not whole or (min(whole) in limit and max(whole) in limit):
             return "int" if types == {int} else "float"
     return "json"
 
@@ -109,6 +110,11 @@ def _fitting(values: Sequence[Any], types: set[type], kind: ScalarType) -> tuple
         texts = [None if v is MISSING or v is None else json_text(v) for v in values]
         return pa.array(texts, pa.string()), [i for i, v in enumerate(values) if v is None] if _NONE in types else []
     good = {"bool": {bool}, "text": {str}, "int": {int}, "float": {int, float}}.get(kind, set())
+    if types == {int} and kind == "int":
+        try:
+            return pa.array(values, pa.int64()), []
+        except OverflowError:
+            pass
     if kind in ("int", "float") and int in types:
         limit = _INT64 if kind == "int" else _EXACT
         wide = {i for i, v in enumerate(values) if type(v) is int and v not in limit}
@@ -125,5 +131,5 @@ def _fitting(values: Sequence[Any], types: set[type], kind: ScalarType) -> tuple
 
 
 def json_text(value: Any) -> str:
-    """The value as compact JSON."""
-    return msgspec.json.encode(value).decode()
+    """The value as compact JSON, keys sorted: equal values give equal texts."""
+    return msgspec.json.encode(value, order="sorted").decode()

@@ -25,7 +25,7 @@ import numpy as np
 from loopline.errors import FormatError
 from loopline.kernel.exchange import quiet
 
-WINDOW: Final = 4 << 20
+WINDOW: Final = 2 << 20
 MOST_VALUE_BYTES: Final = 256 << 20  # one element or one plain value
 
 _BORDER: Final = re.compile(rb"\}\s*,\s*\{")

@@ -23,6 +23,7 @@ _SPLITS: Final = {
     **{name: "val" for name in ("val", "valid", "validation", "dev")},
     **{name: "test" for name in ("test", "testing")},
 }
+_TIDY: Final = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*\Z")
 _PROBE: Final = 300  # names that are looked for in a folder
 _MOST_FOLDERS: Final = 200
 
@@ -54,7 +55,7 @@ def tidy_name(name: str) -> str | None:
     >>> tidy_name("train\\\\a.jpg"), tidy_name("C:\\\\x\\\\a.jpg"), tidy_name("./a//b.jpg"), tidy_name("../a.jpg")
     ('train/a.jpg', 'x/a.jpg', 'a/b.jpg', None)
     """
-    if name.isascii() and "\\" not in name and "/" not in name and name not in ("", ".", ".."):
+    if _TIDY.match(name):
         return name
     text = name.replace("\\", "/")
     text = re.sub(r"\A(file://)?(/?[A-Za-z]:)?/*", "", text)

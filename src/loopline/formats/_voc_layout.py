@@ -1,0 +1,124 @@
+"""Where the XML files, pictures and split lists of a Pascal VOC data set lie."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from loopline.formats._media import FOLDER_NAMES, IMAGES, find_root, split_named, split_of
+
+XML_FOLDERS: Final = ("annotations", "annotation", "xmls", "xml", "labels")
+PICTURE_FOLDERS: Final = ("JPEGImages", *(n for n in FOLDER_NAMES if n != "JPEGImages"))
+
+
+@dataclass(frozen=True, slots=True)
+class VocSet:
+    """One set: XML files, the folder of pictures, and the split of each stem.
+
+    xmls      paths relative to `xml_root`, sorted
+    pictures  stem (path without extension, relative to `root`) → pictures with that stem
+    listed    stems that a split list names
+    """
+
+    xml_root: Path
+    root: Path
+    xmls: list[str]
+    pictures: dict[str, list[str]]
+    splits: dict[str, str] = field(default_factory=dict)
+
+    def split(self, stem: str) -> str | None:
+        return self.splits.get(stem) or self.splits.get(PurePosixPath(stem).name) or split_of(stem)
+
+
+def find_sets(path: Path, media: Path | None) -> list[VocSet]:
+    """The sets under a folder, or of one XML file. Empty where there are none."""
+    path = path.absolute()
+    if path.is_file():
+        return [_one_file(path, media)]
+    xml_root = _child(path, XML_FOLDERS)
+    if xml_root is not None and _has_xml(xml_root):
+        return [_set(xml_root, media or _child(path, PICTURE_FOLDERS) or path, path)]
+    if path.name.lower() in XML_FOLDERS and _child(path.parent, PICTURE_FOLDERS):
+        return [_set(path, media or _child(path.parent, PICTURE_FOLDERS) or path, path.parent)]
+    inner = [p for p in sorted(path.iterdir()) if p.is_dir() and _child(p, XML_FOLDERS) and not p.name.startswith(".")]
+    sets = [found for folder in inner for found in find_sets(folder, media)]
+    if sets:
+        return sets
+    return [_set(path, media or path, path)] if _has_xml(path) else []
+
+
+def _one_file(path: Path, media: Path | None) -> VocSet:
+    if media is None:
+        names = [path.stem + suffix for suffix in sorted(IMAGES)]
+        media = find_root(names, path)
+    pictures = {path.stem: [p.name for p in sorted(media.glob(f"{_literal(path.stem)}.*")) if p.suffix.lower() in IMAGES]}
+    return VocSet(path.parent, media.absolute(), [path.name], pictures)
+
+
+def _literal(text: str) -> str:
+    return "".join(f"[{c}]" if c in "*?[" else c for c in text)
+
+
+def _set(xml_root: Path, root: Path, base: Path) -> VocSet:
+    xmls = sorted(name for name in files_under(xml_root) if name[-4:].lower() == ".xml")
+    pictures: dict[str, list[str]] = {}
+    for name in sorted(files_under(root)):
+        stem, suffix = os.path.splitext(name)  # noqa: PTH122  a million short names
+        if suffix.lower() in IMAGES:
+            pictures.setdefault(stem, []).append(name)
+    return VocSet(xml_root, root.absolute(), xmls, pictures, _splits(base))
+
+
+def _splits(base: Path) -> dict[str, str]:
+    """Split of each stem by the lists in ImageSets/Main, ImageSets, or the folder itself; train.txt, val.txt, ..."""
+    lists = _child(base, ("ImageSets",))
+    for folder in ([lists / "Main", lists] if lists else []) + [base]:
+        out: dict[str, str] = {}
+        for file in sorted(folder.glob("*.txt")) if folder.is_dir() else []:
+            split = split_named(file.stem)
+            if split is not None:
+                for line in file.read_text("utf-8", "replace").split("\n"):
+                    if line.strip():
+                        out.setdefault(os.path.splitext(line.split()[0])[0], split)  # noqa: PTH122
+        if out:
+            return out
+    return {}
+
+
+def files_under(folder: Path) -> Iterator[str]:
+    """Every file under a folder, relative with forward slashes; hidden ones and links out of it left aside."""
+    stack = [""]
+    while stack:
+        inner = stack.pop()
+        try:
+            with os.scandir(folder / inner) as entries:
+                for entry in entries:
+                    name = f"{inner}/{entry.name}" if inner else entry.name
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        stack.append(name)
+                    elif entry.is_file():
+                        yield name
+        except PermissionError:
+            continue
+
+
+def _child(folder: Path, names: tuple[str, ...]) -> Path | None:
+    """The sub-folder with the first of the names that is there, letter case aside."""
+    try:
+        with os.scandir(folder) as entries:
+            there = {e.name.lower(): e.name for e in entries if e.is_dir()}
+    except OSError:
+        return None
+    for name in names:
+        if name.lower() in there:
+            return folder / there[name.lower()]
+    return None
+
+
+def _has_xml(folder: Path) -> bool:
+    return any(name[-4:].lower() == ".xml" for name in files_under(folder))
