@@ -345,8 +345,12 @@ def _value(b: Bound, rows: Rows) -> str:
         case bound.TagCount(field=owner):
             key = rows.sample_id if owner is None else rows.object_id
             return rows.tag_count(owner or SAMPLE_OWNER, key)
-        case Aggregate(function="count" | "sum"):
+        case Aggregate(function="count"):
             return f"coalesce({rows.aggregate(b)}, 0)"
+        case Aggregate(function="sum"):
+            total = rows.aggregate(b)
+            # Not coalesce: a sum that needs more than 64 bits is missing, not 0.
+            return f"CASE WHEN {total.partition('.')[0]}.k IS NULL THEN 0 ELSE {total} END"
         case Aggregate(function="min" | "max" | "mean" | "first"):
             return rows.aggregate(b)
     return f"({condition_sql(b, rows)}) IS TRUE"
@@ -399,9 +403,9 @@ def _aggregate_sql(found: Aggregate, rows: Rows) -> str:
     sql = settled_sql(found.value, rows)
     match found.function:
         case "sum" if found.type == "int":
-            return f"TRY_CAST(sum({sql}) AS BIGINT)"
+            return f"TRY_CAST(coalesce(sum({sql}), 0) AS BIGINT)"
         case "sum":
-            return f"nullif(sum({sql}), 'NaN'::DOUBLE)"
+            return f"nullif(coalesce(sum({sql}), 0), 'NaN'::DOUBLE)"
         case "mean":
             return f"nullif(avg({sql}), 'NaN'::DOUBLE)"
         case "first":

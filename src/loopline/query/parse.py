@@ -83,19 +83,18 @@ def parse(text: str) -> Expr:
     return _Reader(text).tree(python_ast(text), 1)
 
 
-def python_ast(text: str) -> ast.expr:
+def python_ast(text: str, *, longest: int = MAX_CHARACTERS) -> ast.expr:
     """Python's own tree of `text`, with line breaks outside of quotes read as spaces.
 
     Raises QuerySyntaxError, also for text so deep or long that Python's parser itself would give up.
     """
-    if len(text) > MAX_CHARACTERS:
+    if len(text) > longest:
         raise QuerySyntaxError(
-            f"the expression is too long: {len(text):,} characters, at most {MAX_CHARACTERS:,} are read",
+            f"the expression is too long: {len(text):,} characters, at most {longest:,} are read",
             hint="select samples by id with view.select(ids) instead of listing them",
         )
     flat = _one_line(text)
     body = flat.lstrip(" ")
-    indent = len(flat) - len(body)
     if not body.strip():
         raise QuerySyntaxError("the expression is empty", text=text, column=0)
     try:
@@ -103,7 +102,7 @@ def python_ast(text: str) -> ast.expr:
             warnings.simplefilter("ignore")  # about '\d' in a pattern: it means what the reader thinks it means
             found = ast.parse(body, mode="eval").body
     except SyntaxError as error:
-        column = _Columns(body).of(error.lineno or 1, max(0, (error.offset or 1) - 1), in_bytes=False) + indent
+        column = Source(text).at(error.lineno or 1, max(0, (error.offset or 1) - 1), in_bytes=False)
         raise QuerySyntaxError(
             _plain(error.msg), text=text, column=min(column, len(text)), hint=_advice(text)
         ) from None
@@ -148,16 +147,28 @@ def _one_line(text: str) -> str:
     return "".join([*out, text[end:]])
 
 
-class _Columns:
-    """Line and column, as `ast` counts them, to an offset in characters."""
+class Source:
+    """Where the nodes of `python_ast(text)` stand in `text`, in characters."""
 
     def __init__(self, text: str) -> None:
-        self._lines = text.splitlines(keepends=True) if text else [""]
+        flat = _one_line(text)
+        self._indent = len(flat) - len(flat.lstrip(" "))
+        self._lines = flat[self._indent :].splitlines(keepends=True)
+        self._is_simple = text.isascii() and len(self._lines) <= 1
 
-    def of(self, line: int, column: int, *, in_bytes: bool = True) -> int:
+    def at(self, line: int, column: int, *, in_bytes: bool = True) -> int:
+        """Offset in the text of a line from 1 and a column from 0."""
+        if self._is_simple or line > len(self._lines):
+            return self._indent + column
         before = sum(map(len, self._lines[: line - 1]))
-        current = self._lines[line - 1] if line <= len(self._lines) else ""
-        return before + (len(current.encode()[:column].decode(errors="ignore")) if in_bytes else column)
+        if in_bytes:
+            column = len(self._lines[line - 1].encode()[:column].decode(errors="ignore"))
+        return self._indent + before + column
+
+    def span(self, node: ast.expr) -> tuple[int, int]:
+        return self.at(node.lineno, node.col_offset), self.at(
+            cast("int", node.end_lineno), cast("int", node.end_col_offset)
+        )
 
 
 class _Reader:
@@ -165,20 +176,14 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        flat = _one_line(text)
-        self._indent = len(flat) - len(flat.lstrip(" "))
-        self._is_ascii = text.isascii() and "'''" not in text and '"""' not in text
-        self._columns = _Columns(flat[self._indent :])
+        self._source = Source(text)
 
     def at(self, node: ast.expr) -> int:
-        if self._is_ascii:
-            return self._indent + node.col_offset
-        return self._indent + self._columns.of(node.lineno, node.col_offset)
+        return self._source.at(node.lineno, node.col_offset)
 
     def at_end_name(self, node: ast.Attribute) -> int:
         """Column of the name after the dot."""
-        line, column = cast("int", node.end_lineno), cast("int", node.end_col_offset)
-        return self._indent + self._columns.of(line, column) - len(node.attr)
+        return self._source.span(node)[1] - len(node.attr)
 
     def fault(self, node: ast.expr, what: str, hint: str = "") -> QuerySyntaxError:
         return QuerySyntaxError(what, text=self._text, column=self.at(node), hint=hint)

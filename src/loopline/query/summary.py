@@ -1,0 +1,154 @@
+"""Facets and histograms: what values there are in a view, and how many of each."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from loopline.errors import QueryTypeError
+from loopline.kernel import expr as tree
+from loopline.kernel.expr import Expr
+from loopline.kernel.schema import DatasetSchema
+from loopline.query import run
+from loopline.query.bound import NUMBERS
+from loopline.query.compile import SAMPLE_OWNER, settled_sql
+from loopline.query.engine import Engine
+from loopline.query.ops import Objects
+from loopline.query.parse import parse
+from loopline.query.plan import Plan
+
+Edge: TypeAlias = float | dt.datetime
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Histogram:
+    """Counts of values between edges.
+
+    edges    (n + 1,) float64, or datetime64[us] for times, rising
+    counts   (n,) int64: values in edges[i] <= x < edges[i + 1]; the last bin has its right edge too
+    missing  rows without a value
+    outside  rows whose value is below the first or above the last edge, or infinite
+    """
+
+    edges: npt.NDArray[np.float64] | npt.NDArray[np.datetime64]
+    counts: npt.NDArray[np.int64]
+    missing: int
+    outside: int
+
+
+def inner_of(expression: Expr, schema: DatasetSchema) -> tuple[str, Expr] | None:
+    """`predictions.box.area`, about samples, as the field `predictions` and `box.area` about its objects."""
+    if not isinstance(expression, tree.Attr):
+        return None
+    if isinstance(expression.of, tree.Name):
+        return (expression.of.name, tree.Name(expression.name)) if schema.has_field(expression.of.name) else None
+    inner = inner_of(expression.of, schema)
+    return (inner[0], tree.Attr(inner[1], expression.name)) if inner else None
+
+
+def _aimed(plan: Plan, expression: Expr | str) -> tuple[Expr | str, Expr]:
+    """What to check (the user's own text where possible, so that errors point into it) and its tree.
+
+    Turns the plan to objects where the expression is a name of objects.
+    """
+    parsed = parse(expression) if isinstance(expression, str) else expression
+    inner = None if plan.field else inner_of(parsed, plan.schema)
+    if inner is None:
+        return expression, parsed
+    plan.apply(Objects(inner[0]))
+    return inner[1], inner[1]
+
+
+def facets(engine: Engine, plan: Plan, expression: Expr | str, limit: int | None) -> pa.Table:
+    """value · count · samples, the most frequent first, then by value; the missing value is a row of its own.
+
+    `count` counts rows of the view (objects, where the values are theirs), `samples` the samples that have the value.
+    """
+    checked, parsed = _aimed(plan, expression)
+    tail = "" if limit is None else f" LIMIT {int(limit)}"
+    if parsed == tree.Name("tags"):
+        owner = plan.statement.bind(plan.field or SAMPLE_OWNER)
+        sample = f", {plan.rows.sample_id} AS sample" if plan.field else ""
+        rows = plan.select([f"{plan.key} AS id{sample}"], ordered=False)
+        samples = "count(DISTINCT v.sample)" if plan.field else "count(DISTINCT v.id)"
+        sql = (
+            f"SELECT t.tag AS value, count(DISTINCT v.id) AS count, {samples} AS samples FROM ({rows}) AS v"
+            f" JOIN (FROM {plan.statement.table('tag')}) AS t ON t.owner_id = v.id AND t.owner = {owner}"
+            f" GROUP BY value ORDER BY count DESC, value{tail}"
+        )
+        return run.table(engine, plan.statement, sql)
+    value = settled_sql(plan.value(checked), plan.rows)
+    sample = f", {plan.rows.sample_id} AS sample" if plan.field else ""
+    rows = plan.select([f"{value} AS value{sample}"], ordered=False)
+    samples = "count(DISTINCT sample)" if plan.field else "count(*)"
+    sql = (
+        f"SELECT value, count(*) AS count, {samples} AS samples FROM ({rows})"
+        f" GROUP BY value ORDER BY count DESC, value NULLS LAST{tail}"
+    )
+    return run.table(engine, plan.statement, sql)
+
+
+def histogram(
+    engine: Engine, plan: Plan, expression: Expr | str, bins: int, limits: tuple[Edge, Edge] | None
+) -> Histogram:
+    """`bins` equal bins over `limits`, or from the least to the greatest finite value."""
+    if not 1 <= bins <= 10_000:
+        raise QueryTypeError(f"a histogram has 1 to 10,000 bins, not {bins}")
+    checked, parsed = _aimed(plan, expression)
+    found = plan.value(checked)
+    if found.type not in (*NUMBERS, "time"):
+        raise QueryTypeError(
+            f"a histogram needs numbers or times, and {parsed} has neither", hint="facets counts texts and truth values"
+        )
+    is_time = found.type == "time"
+    sql = settled_sql(found, plan.rows)
+    sql = f"CAST({f'epoch_us({sql})' if is_time else sql} AS DOUBLE)"
+    rows = plan.select([f"{sql} AS x"], ordered=False)
+    low, high = _limits(engine, plan, rows) if limits is None else map(_as_number, limits)
+    if not (np.isfinite(low) and np.isfinite(high) and low <= high):
+        raise QueryTypeError("the range of a histogram goes from a number to a greater one")
+    if low == high:
+        low, high = low - 0.5, high + 0.5  # as numpy.histogram does
+    counts = np.zeros(bins, np.int64)
+    missing = outside = 0
+    for place, count in _counted(engine, plan, rows, bins, low, high):
+        if place is None:
+            missing = count
+        elif place < 0:
+            outside = count
+        else:
+            counts[place] = count
+    edges = np.linspace(low, high, bins + 1)
+    return Histogram(edges.astype("int64").astype("datetime64[us]") if is_time else edges, counts, missing, outside)
+
+
+def _limits(engine: Engine, plan: Plan, rows: str) -> tuple[float, float]:
+    sql = f"SELECT min(x), max(x) FROM ({rows}) WHERE isfinite(x)"
+    with run.answering(engine, plan.statement, sql) as cursor:
+        low, high = cursor.fetchall()[0]
+    return (0.0, 1.0) if low is None else (low, high)
+
+
+def _counted(engine: Engine, plan: Plan, rows: str, bins: int, low: float, high: float) -> list[tuple[int | None, int]]:
+    """Bin and number of rows; bin None for missing values, -1 for those outside."""
+    bind = plan.statement.bind
+    first, last, per_unit = bind(float(low)), bind(float(high)), bind(bins / (high - low))
+    sql = (
+        f"SELECT CASE WHEN x IS NULL THEN NULL WHEN x < {first} OR x > {last} THEN -1"
+        f" ELSE least(CAST(floor((x - {first}) * {per_unit}) AS BIGINT), {bins - 1}) END AS bin, count(*)"
+        f" FROM ({rows}) GROUP BY bin"
+    )
+    with run.answering(engine, plan.statement, sql) as cursor:
+        return cursor.fetchall()
+
+
+def _as_number(edge: Edge) -> float:
+    if isinstance(edge, dt.datetime):
+        moment = edge if edge.tzinfo else edge.replace(tzinfo=dt.UTC)
+        return (moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) / dt.timedelta(microseconds=1)
+    return float(edge)
