@@ -35,13 +35,17 @@ def category_problems(categories: Sequence[Any], where: str) -> list[Problem]:
         if type(code) is not int:
             problems.append(Problem("skipped", "a category without a number as its id", at))
         elif code in ids:
-            problems.append(Problem("skipped", "a category id is there twice; the first one counts", f"{at} (id {code})"))
+            problems.append(
+                Problem("skipped", "a category id is there twice; the first one counts", f"{at} (id {code})")
+            )
         else:
             ids.add(code)
             name = category.get("name")
             if name in used:
                 problems.append(
-                    Problem("warning", "two categories have one name; the later one has its id behind it", f"{at} ({name})")
+                    Problem(
+                        "warning", "two categories have one name; the later one has its id behind it", f"{at} ({name})"
+                    )
                 )
             used.add(name)
     return problems

@@ -246,7 +246,9 @@ class CocoReader:
         for fault in faults:
             item = part.items[fault.row]
             own = item.get("id", UNSET) if isinstance(item, dict) else UNSET
-            yield Problem("skipped" if fault.fatal else "warning", fault.what, self._where(key, part.first + fault.row, own))
+            yield Problem(
+                "skipped" if fault.fatal else "warning", fault.what, self._where(key, part.first + fault.row, own)
+            )
 
     def _checked(self, rows: Sequence[Any]) -> tuple[dict[int, tuple[str, str]], _Geometry | None]:
         """Rows that cannot stay, with what and hint; and the geometry of the rows."""
@@ -295,7 +297,9 @@ class CocoReader:
                 if value is UNSET or value is None:
                     if value is None:
                         rest.setdefault(i, {})["category_id"] = None
-                    yield Problem("warning", "no category_id; kept without a class", self._where(key, int(index[i]), rows[i].id))
+                    yield Problem(
+                        "warning", "no category_id; kept without a class", self._where(key, int(index[i]), rows[i].id)
+                    )
             values = [None if v is UNSET else v for v in values]
         columns["class_code"] = pa.array(values, pa.int64())
         codes, places, counts = np.unique(
@@ -329,7 +333,9 @@ class CocoReader:
         shapes = found.shapes
         for i, what in shapes.bad.items():
             rest.setdefault(i, {})["segmentation"] = geometry.plain(rows[i].segmentation)
-            yield Problem("warning", f"{what}; the mask is kept as it is, out of use", self._where(key, int(index[i]), rows[i].id))
+            yield Problem(
+                "warning", f"{what}; the mask is kept as it is, out of use", self._where(key, int(index[i]), rows[i].id)
+            )
         if shapes.polygons is not None:
             columns["polygons"] = shapes.polygons
         if shapes.masks is not None:
@@ -397,7 +403,9 @@ class CocoReader:
         taken = set(names.values())
         for code, (first, own, count) in sorted(self.codes.items()):
             if code not in names:
-                unlisted[code] = f"category_{code}" if f"category_{code}" not in taken else f"category_{code} (unlisted)"
+                unlisted[code] = (
+                    f"category_{code}" if f"category_{code}" not in taken else f"category_{code} (unlisted)"
+                )
                 yield Problem(
                     "warning",
                     f'category_id {code} is not among the categories; kept as class "{unlisted[code]}"',

@@ -92,7 +92,9 @@ class RowType:
         name = key if key in self.fixed else f"x{self.extras.index(key)}"
         return list(map(attrgetter(name), rows))
 
-    def convert(self, items: Sequence[Any], *, strict: bool) -> tuple[list[Any], dict[int, dict[str, Any]], list[Fault]]:
+    def convert(
+        self, items: Sequence[Any], *, strict: bool
+    ) -> tuple[list[Any], dict[int, dict[str, Any]], list[Fault]]:
         """Plain items as rows; what did not fit, by row, to be kept as JSON; and the faults.
 
         A row that is left out is None.

@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 IMAGES: Final = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .bmp .dib .gif .webp .tif .tiff .avif .heic .heif .jp2 .ppm .pgm .pbm .pnm".split()
+    [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm"]
 )
-VIDEOS: Final = frozenset(".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .wmv .flv .ts .mts .m2ts .3gp .ogv".split())
+VIDEOS: Final = frozenset([".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".mts", ".m2ts", ".3gp", ".ogv"])
 
 FOLDER_NAMES: Final = (
     *("images", "image", "imgs", "img", "JPEGImages", "data", "pictures", "photos", "frames", "media"),
@@ -19,9 +19,9 @@ FOLDER_NAMES: Final = (
 """Names that folders of pictures have, likely ones first."""
 
 _SPLITS: Final = {
-    **{name: "train" for name in ("train", "training")},
-    **{name: "val" for name in ("val", "valid", "validation", "dev")},
-    **{name: "test" for name in ("test", "testing")},
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
 }
 _TIDY: Final = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*\Z")
 _PROBE: Final = 300  # names that are looked for in a folder

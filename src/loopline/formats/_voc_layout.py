@@ -54,7 +54,9 @@ def _one_file(path: Path, media: Path | None) -> VocSet:
     if media is None:
         names = [path.stem + suffix for suffix in sorted(IMAGES)]
         media = find_root(names, path)
-    pictures = {path.stem: [p.name for p in sorted(media.glob(f"{_literal(path.stem)}.*")) if p.suffix.lower() in IMAGES]}
+    pictures = {
+        path.stem: [p.name for p in sorted(media.glob(f"{_literal(path.stem)}.*")) if p.suffix.lower() in IMAGES]
+    }
     return VocSet(path.parent, media.absolute(), [path.name], pictures)
 
 

@@ -41,7 +41,7 @@ def sniff(path: Path) -> Sniffed | None:
         if b"image_id" in keys and keys & {b"bbox", b"segmentation", b"keypoints", b"caption"}:
             return Sniffed(0.9, "COCO results")
         return None
-    if head[:1] != b"{" or b"file_name" not in keys and b"coco_url" not in keys and b"image_id" not in keys:
+    if head[:1] != b"{" or (b"file_name" not in keys and b"coco_url" not in keys and b"image_id" not in keys):
         return None
     if b"images" in keys or b"annotations" in keys:
         return Sniffed(0.95 if keys & _OURS or b"categories" in keys else 0.5, "COCO JSON")
@@ -92,7 +92,9 @@ def _truth(path: Path, schema: DatasetSchema, file: Path | None) -> Truth | None
     for known in schema.fields:
         categories = known.meta.get("coco", {}).get("categories")
         if categories:
-            columns = [c.name for c in schema.columns if c.name == ID or (c.name.startswith(ID) and c.source_name == "id")]
+            columns = [
+                c.name for c in schema.columns if c.name == ID or (c.name.startswith(ID) and c.source_name == "id")
+            ]
             return Truth(list(categories), columns[0] if columns else ID)
     raise FormatError(
         "a results file names classes only by number, and this data set has no COCO labels yet",

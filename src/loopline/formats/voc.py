@@ -6,6 +6,7 @@ pixels from 1 with xmax inside the box; that is not corrected, as hardly any too
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from xml.etree.ElementTree import Element, indent, tostring
 
-import math
 import msgspec
 import pyarrow as pa
 
@@ -144,7 +144,11 @@ class _Writer:
 
     def _objects(self, labels: pa.Table) -> list[Element]:
         names = labels.column_names
-        own = [(a.source_name or a.name, _arrow.values(labels[a.name], a.type)) for a in self.field.attributes if a.name in names]
+        own = [
+            (a.source_name or a.name, _arrow.values(labels[a.name], a.type))
+            for a in self.field.attributes
+            if a.name in names
+        ]
         own.sort(key=lambda item: FLAGS.index(item[0]) if item[0] in FLAGS else len(FLAGS))
         columns = {n: _arrow.one(labels[n]).to_pylist() for n in ("label", "x", "y", "w", "h", "score", "rotation")}
         out = []

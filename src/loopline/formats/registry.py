@@ -1,0 +1,101 @@
+"""Every known format by name: those in this folder and those of plug-ins, found through the same hook.
+
+A plug-in names its formats in its package metadata, under the entry point group `loopline.formats`:
+
+    [project.entry-points."loopline.formats"]
+    mine = "my_package.mine:FORMAT"
+
+The value is one `Format` or a tuple of them. A file in this folder without a leading underscore is such an entry
+point by itself: `FORMAT` or `FORMATS` in it.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterable
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from loopline.errors import FormatError, UnknownFormat, near
+from loopline.kernel.exchange import Format, Sniffed
+
+GROUP: Final = "loopline.formats"
+_HERE: Final = "loopline.formats"
+_NOT_FORMATS: Final = frozenset({"registry"})
+_CLOSE: Final = 0.1  # two formats whose confidence differs by less are a draw
+
+
+def entry_points() -> list[metadata.EntryPoint]:
+    """Built-in formats, then those of plug-ins. Loads nothing."""
+    folder = str(Path(__file__).parent)
+    names = sorted(m.name for m in pkgutil.iter_modules([folder]) if not m.name.startswith("_"))
+    mine = [metadata.EntryPoint(n, f"{_HERE}.{n}", GROUP) for n in names if n not in _NOT_FORMATS]
+    return [*mine, *metadata.entry_points(group=GROUP)]
+
+
+@cache
+def all_formats() -> dict[str, Format]:
+    """Every format by name, built-in ones first. Raises FormatError where a plug-in does not load or takes a name."""
+    known: dict[str, Format] = {}
+    for point in entry_points():
+        for one in _load(point):
+            if one.name in known:
+                raise FormatError(f'two formats are named "{one.name}"', where=point.value, hint="remove one plug-in")
+            known[one.name] = one
+    return known
+
+
+def _load(point: metadata.EntryPoint) -> Iterable[Format]:
+    try:
+        loaded = point.load()
+    except Exception as error:
+        raise FormatError(
+            f'the format plug-in "{point.name}" does not load: {error}', where=point.value, hint="mend or remove it"
+        ) from error
+    if point.module.startswith(_HERE + "."):
+        loaded = loaded.FORMATS if hasattr(loaded, "FORMATS") else loaded.FORMAT
+    found: tuple[Format, ...] = loaded if isinstance(loaded, tuple) else (loaded,)
+    return found
+
+
+def names() -> list[str]:
+    """Names of all formats, sorted."""
+    return sorted(all_formats())
+
+
+def get(name: str) -> Format:
+    """The format of that name. Raises UnknownFormat with near names."""
+    found = all_formats().get(name.lower())
+    if found is None:
+        raise UnknownFormat(f'no format "{name}"', hint=near(name, all_formats()))
+    return found
+
+
+def sniff(path: Path) -> list[tuple[Format, Sniffed]]:
+    """The formats that take the path for their own, the surest first; equally sure ones by name."""
+    if not path.exists():
+        raise FormatError("there is no such file or folder", where=str(path))
+    found = []
+    for one in all_formats().values():
+        if one.reads and (sniffed := one.sniff(path)) is not None:
+            found.append((one, sniffed))
+    return sorted(found, key=lambda pair: (-pair[1].confidence, pair[0].name))
+
+
+def detect(path: Path) -> tuple[Format, Sniffed]:
+    """The one format that the path is in. Raises FormatError when none fits, or several fit about equally."""
+    found = sniff(path)
+    if not found:
+        raise FormatError(
+            "no known format fits", where=str(path), hint=f"name the format, one of: {', '.join(names())}"
+        )
+    best = found[0][1].confidence
+    close = [(one, seen) for one, seen in found if best - seen.confidence < _CLOSE]
+    if len(close) > 1:
+        listed = "; ".join(f"{one.name} ({seen.saw})" for one, seen in close)
+        raise FormatError(
+            f"several formats fit: {listed}", where=str(path), hint=f'name one: format="{close[0][0].name}"'
+        )
+    return found[0]
