@@ -13,7 +13,7 @@ import pyarrow as pa
 from loopline.errors import FormatError, MediaError
 from loopline.formats import registry
 from loopline.jobs import SILENT, Progress, StopSignal, stage
-from loopline.kernel.exchange import Event, Exportable, Source, Written
+from loopline.kernel.exchange import Event, Exportable, Format, Source, Written
 from loopline.media import SqliteProbeCache, is_url, probe_many
 from loopline.media.references import media_file
 from loopline.store.ingest import AddReport, Existing, Same, ingest
@@ -62,7 +62,7 @@ def add(
     named = labels if labels is not None else path
     if not named.exists():
         raise FormatError("there is no such file or folder", where=str(named), hint="see how the path is written")
-    reader = registry.get(format) if format else registry.find(named)
+    reader = registry.get(format) if format else registry.detect(named)[0]
     signal.keep("nothing was added", resume="run it again: media that were looked at are remembered")
 
     def read() -> Iterator[Event]:
@@ -162,7 +162,7 @@ def export(
 
     Raises FormatError, UnknownFormat; FileExistsError-like FormatError where the target is there and `overwrite` is not set.
     """
-    writer = registry.get(format) if format else registry.for_writing(target)
+    writer = registry.get(format) if format else _writer_for(target)
     if target.exists() and not overwrite and not (target.is_dir() and not any(target.iterdir())):
         raise FormatError(
             "there is something there already", where=str(target), hint="choose another target, or say overwrite"
@@ -172,6 +172,15 @@ def export(
     for name in chosen:
         what.schema.field(name)
     return writer.write(what, target, fields=chosen, **dict(options or {}))
+
+
+def _writer_for(target: Path) -> Format:
+    """The format that a target's ending stands for."""
+    name = {".json": "coco", ".csv": "table", ".tsv": "table", ".parquet": "table"}.get(target.suffix.lower())
+    if name is None:
+        known = ", ".join(n for n in registry.names() if registry.get(n).writes)
+        raise FormatError("its name does not tell the format", where=str(target), hint=f"name the format: {known}")
+    return registry.get(name)
 
 
 def counted(problems: Iterable[tuple[tuple[str, str], int]]) -> list[str]:

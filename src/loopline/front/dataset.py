@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,7 +22,8 @@ from loopline.front.selection import Selection, object_ids, sample_ids
 from loopline.jobs import SILENT, Progress, StopSignal
 from loopline.kernel.expr import Expr
 from loopline.kernel.schema import DatasetSchema
-from loopline.query.view import ObjectView, View
+from loopline.query.builder import Built
+from loopline.query.view import Expression, ObjectView, View
 from loopline.store import diff as diffs
 from loopline.store import edits, merge, tags, versions
 from loopline.store import upkeep as upkeeps
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from loopline.kernel.exchange import Written
-
-Condition: TypeAlias = "str | Expr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,15 +143,15 @@ class Dataset:
 
     def view(self) -> View:
         """All samples; the start of every other view."""
-        return View(self._lake, self._snapshot)
+        return View(self._lake, (), self._snapshot)
 
-    def where(self, condition: Condition) -> View:
+    def where(self, condition: Expression) -> View:
         return self.view().where(condition)
 
-    def keep(self, field: str, condition: Condition) -> View:
+    def keep(self, field: str, condition: Expression) -> View:
         return self.view().keep(field, condition)
 
-    def sort(self, *keys: Condition, descending: bool = False) -> View:
+    def sort(self, *keys: Expression, descending: bool = False) -> View:
         return self.view().sort(*keys, descending=descending)
 
     def limit(self, n: int) -> View:
@@ -170,7 +169,7 @@ class Dataset:
     def count(self) -> int:
         return self.view().count()
 
-    def facets(self, name: Condition, *, limit: int | None = None) -> pa.Table:
+    def facets(self, name: Expression, *, limit: int | None = None) -> pa.Table:
         return self.view().facets(name, limit=limit)
 
     def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
@@ -293,7 +292,7 @@ class Dataset:
             keys = np.fromiter(values.keys(), np.int64, len(values))
             return edits.set_column(lake, column, keys, list(values.values()))
         view = self.view() if at is None else self._as_view(at)
-        if isinstance(values, Expr):
+        if isinstance(values, (Expr, Built)):
             return edits.set_column(lake, column, view.ids(), view.values(values))
         return edits.set_column(lake, column, view.ids(), values)
 

@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from loopline.errors import BadValue
 from loopline.kernel.expr import Expr
+from loopline.query.builder import Built
 from loopline.query.view import ObjectView, View
 
 if TYPE_CHECKING:
     from loopline.front.dataset import Dataset
 
-Selection: TypeAlias = "View | ObjectView | Expr | str | int | Iterable[int]"
+Selection: TypeAlias = "View | ObjectView | Expr | Built | str | int | Iterable[int]"
 """A view, an expression (its text or built with `F`), one id, or several ids."""
 
 
@@ -25,7 +26,7 @@ def sample_ids(ds: Dataset, which: Selection) -> npt.NDArray[np.int64]:
         return which.samples().ids()
     if isinstance(which, View):
         return which.ids()
-    if isinstance(which, (str, Expr)):
+    if isinstance(which, (str, Expr, Built)):
         return ds.where(which).ids()
     return _numbers(which)
 
@@ -36,7 +37,7 @@ def object_ids(ds: Dataset, field: str, which: Selection) -> npt.NDArray[np.int6
         return which.ids()
     if isinstance(which, View):
         return which.objects(field).ids()
-    if isinstance(which, (str, Expr)):
+    if isinstance(which, (str, Expr, Built)):
         return ds.objects(field).where(which).ids()
     return _numbers(which)
 
