@@ -20,7 +20,9 @@ values = st.recursive(
     scalars | texts, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3), max_leaves=6
 )
 elements = st.dictionaries(texts, values, max_size=4)
-documents = st.dictionaries(texts, values | st.lists(elements, max_size=12), max_size=4) | st.lists(elements, max_size=9)
+documents = st.dictionaries(texts, values | st.lists(elements, max_size=12), max_size=4) | st.lists(
+    elements, max_size=9
+)
 
 
 def collected(file: JsonFile) -> tuple[Any, list[Broken]]:

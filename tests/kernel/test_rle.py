@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -48,7 +50,7 @@ def test_any_counts_come_back_from_their_text_alone_or_together(lists: list[list
     for counts, text in zip(lists, packed, strict=True):
         assert rle.decompress(text).tolist() == counts
     flat, offsets = rle.decompress_many(packed)
-    assert [flat[a:b].tolist() for a, b in zip(offsets[:-1], offsets[1:], strict=True)] == lists
+    assert [flat[a:b].tolist() for a, b in itertools.pairwise(offsets)] == lists
 
 
 def test_boxes_of_many_masks_are_the_boxes_of_each() -> None:

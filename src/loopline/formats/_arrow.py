@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
@@ -48,14 +49,14 @@ def _lists(array: pa.Array) -> tuple[Any, list[int], list[bool] | None]:
 def _floats(array: pa.Array) -> list[Any]:
     inner, at, nulls = _lists(array)
     flat = inner.to_numpy(zero_copy_only=False).tolist()
-    rows: list[Any] = [flat[a:b] for a, b in zip(at, at[1:], strict=False)]
+    rows: list[Any] = [flat[a:b] for a, b in pairwise(at)]
     return rows if nulls is None else [ABSENT if null else row for row, null in zip(rows, nulls, strict=True)]
 
 
 def _parts(array: pa.Array) -> list[Any]:
     inner, at, nulls = _lists(array)
     parts = _floats(inner)
-    rows: list[Any] = [parts[a:b] for a, b in zip(at, at[1:], strict=False)]
+    rows: list[Any] = [parts[a:b] for a, b in pairwise(at)]
     return rows if nulls is None else [ABSENT if null else row for row, null in zip(rows, nulls, strict=True)]
 
 

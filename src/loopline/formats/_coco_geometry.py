@@ -88,7 +88,7 @@ def _masks(values: Sequence[Any], out: Outlines, *, boxes: bool) -> pa.Array:
     for row, value in enumerate(values):
         if type(value) is Rle:
             try:
-                text = value.counts.encode("ascii") if type(value.counts) is str else rle.compress(value.counts)
+                text = _packed(value.counts)
                 form: rle.Form = "compressed" if type(value.counts) is str else "list"
                 blobs[row] = rle.pack_blob(value.size[0], value.size[1], text, form)
             except (BadValue, UnicodeEncodeError, OverflowError) as error:
@@ -108,6 +108,10 @@ def _masks(values: Sequence[Any], out: Outlines, *, boxes: bool) -> pa.Array:
         blobs[row] = None
         out.boxes[row] = np.nan
     return pa.array(blobs, pa.binary())
+
+
+def _packed(counts: str | list[int]) -> bytes:
+    return counts.encode("ascii") if isinstance(counts, str) else rle.compress(counts)
 
 
 def _runs(packed: list[bytes]) -> tuple[rle.IntArray, rle.IntArray, dict[int, str]]:

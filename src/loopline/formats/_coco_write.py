@@ -64,7 +64,7 @@ def _holds(label_field: LabelField) -> bool:
 @dataclass(slots=True)
 class _Writer:
     what: Exportable
-    field: LabelField | None
+    label_field: LabelField | None
     meta: Mapping[str, Any]
     results: bool
     lost: Counter[str] = field(default_factory=Counter)
@@ -74,7 +74,7 @@ class _Writer:
     def write(self, out: BinaryIO) -> None:
         images = _image_ids(self.what)
         self.samples = images.samples.size
-        categories, codes = categories_for(self.field) if self.field else ([], {})
+        categories, codes = categories_for(self.label_field) if self.label_field else ([], {})
         start = out.tell()
         plan = _Plan()
         while True:
@@ -151,12 +151,12 @@ class _Writer:
 
     def _annotations(self, images: _ImageIds, codes: Mapping[str, int], plan: _Plan) -> Iterator[list[Any]]:
         self.objects = 0
-        if self.field is None:
+        if self.label_field is None:
             return
-        for table in self.what.labels(self.field.name):
+        for table in self.what.labels(self.label_field.name):
             if table.num_rows:
                 self.objects += table.num_rows
-                yield self._rows(table, self.field, images, codes, plan)
+                yield self._rows(table, self.label_field, images, codes, plan)
 
     def _rows(
         self, table: pa.Table, label_field: LabelField, images: _ImageIds, codes: Mapping[str, int], plan: _Plan

@@ -33,6 +33,7 @@ MISSING: Final = msgspec.UNSET
 
 _NONE: Final = type(None)
 _ABSENT: Final = frozenset({type(MISSING), _NONE})
+_GOOD: Final[dict[str, set[type]]] = {"bool": {bool}, "text": {str}, "int": {int}, "float": {int, float}}
 _INT64: Final = range(-(2**63), 2**63)
 _EXACT: Final = range(-(2**53), 2**53 + 1)
 
@@ -109,7 +110,7 @@ def _fitting(values: Sequence[Any], types: set[type], kind: ScalarType) -> tuple
     if kind == "json":
         texts = [None if v is MISSING or v is None else json_text(v) for v in values]
         return pa.array(texts, pa.string()), [i for i, v in enumerate(values) if v is None] if _NONE in types else []
-    good = {"bool": {bool}, "text": {str}, "int": {int}, "float": {int, float}}.get(kind, set())
+    good: set[type] = _GOOD.get(kind, set())
     if types == {int} and kind == "int":
         try:
             return pa.array(values, pa.int64()), []

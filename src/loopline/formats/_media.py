@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 IMAGES: Final = frozenset(
-    [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff", ".avif", ".heic", ".heif", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm"]
+    ".jpg .jpeg .jpe .jfif .png .bmp .dib .gif .webp .tif .tiff .avif .heic .heif .jp2 .ppm .pgm .pbm .pnm".split()  # noqa: SIM905
 )
-VIDEOS: Final = frozenset([".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".mts", ".m2ts", ".3gp", ".ogv"])
+VIDEOS: Final = frozenset(
+    ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .wmv .flv .ts .mts .m2ts .3gp .ogv".split()  # noqa: SIM905
+)
 
 FOLDER_NAMES: Final = (
     *("images", "image", "imgs", "img", "JPEGImages", "data", "pictures", "photos", "frames", "media"),
@@ -63,6 +65,25 @@ def tidy_name(name: str) -> str | None:
     if not parts or ".." in parts or "\0" in text:
         return None
     return "/".join(parts)
+
+
+def files_under(folder: Path) -> Iterator[str]:
+    """Every file under a folder, relative with forward slashes; hidden ones and links out of it left aside."""
+    stack = [""]
+    while stack:
+        inner = stack.pop()
+        try:
+            with os.scandir(folder / inner) as entries:
+                for entry in entries:
+                    name = f"{inner}/{entry.name}" if inner else entry.name
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        stack.append(name)
+                    elif entry.is_file():
+                        yield name
+        except PermissionError:
+            continue
 
 
 def find_root(names: Sequence[str], label_file: Path, media: Path | None = None) -> Path:

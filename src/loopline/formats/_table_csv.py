@@ -66,7 +66,7 @@ def batches(path: Path, report: Callable[[int, int], None] = quiet) -> Iterator[
         rows: list[list[str]] = []
         lines: list[int] = []
         problems: list[Problem] = []
-        line, headed = 0, False
+        line, read, headed = 0, 0, False
         while True:
             line = reader.line_num + 1
             try:
@@ -87,10 +87,11 @@ def batches(path: Path, report: Callable[[int, int], None] = quiet) -> Iterator[
                 continue
             rows.append(row)
             lines.append(line)
+            read += sum(map(len, row)) + len(row)
             if len(rows) == BATCH_ROWS:
                 yield _batch(path, names, rows, lines, problems)
                 rows, lines, problems = [], [], []
-                report(file.buffer.tell(), size)
+                report(min(size, read), size)
         if rows or problems:
             yield _batch(path, names, rows, lines, problems)
         report(size, size)

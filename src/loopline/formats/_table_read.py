@@ -214,8 +214,8 @@ class TableReader:
             columns[name] = _tags(values) if name == "tags" else values
         if self.source.split is not None:
             columns["split"] = pa.array([self.source.split] * len(paths))
-        for source, column in self.own.items():
-            columns[column.name] = rows.columns[source].take(take)
+        for source, own in self.own.items():
+            columns[own.name] = rows.columns[source].take(take)
         yield SampleRows(pa.table(columns), str(self.root), tuple(self.own.values()))
 
     def _objects(self, rows: Rows, boxes: Any, good: Sequence[int]) -> list[int]:
@@ -244,8 +244,8 @@ class TableReader:
             if self.what.kind == "box":
                 for i in np.flatnonzero((boxes[:, 2:] == 0).any(axis=1)).tolist():
                     yield Problem("warning", "a box without area", self._where(rows.lines[full[i]]))
-        for source, column in self.extra.items():
-            columns[column.name] = rows.columns[source].take(take)
+        for source, extra in self.extra.items():
+            columns[extra.name] = rows.columns[source].take(take)
         if "label" in columns:
             self.classes |= dict.fromkeys(v for v in pc.unique(columns["label"]).to_pylist() if v is not None)
         yield LabelRows(self.source.name, pa.table(columns))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from loopline.formats._media import FOLDER_NAMES, IMAGES, find_root, split_named, split_of
+from loopline.formats._media import FOLDER_NAMES, IMAGES, files_under, find_root, split_named, split_of
 
 XML_FOLDERS: Final = ("annotations", "annotation", "xmls", "xml", "labels")
 PICTURE_FOLDERS: Final = ("JPEGImages", *(n for n in FOLDER_NAMES if n != "JPEGImages"))
@@ -88,25 +87,6 @@ def _splits(base: Path) -> dict[str, str]:
         if out:
             return out
     return {}
-
-
-def files_under(folder: Path) -> Iterator[str]:
-    """Every file under a folder, relative with forward slashes; hidden ones and links out of it left aside."""
-    stack = [""]
-    while stack:
-        inner = stack.pop()
-        try:
-            with os.scandir(folder / inner) as entries:
-                for entry in entries:
-                    name = f"{inner}/{entry.name}" if inner else entry.name
-                    if entry.name.startswith("."):
-                        continue
-                    if entry.is_dir(follow_symlinks=False):
-                        stack.append(name)
-                    elif entry.is_file():
-                        yield name
-        except PermissionError:
-            continue
 
 
 def _child(folder: Path, names: tuple[str, ...]) -> Path | None:

@@ -9,7 +9,7 @@ from loopline.errors import FormatError
 
 
 class _NoDoctype(TreeBuilder):
-    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+    def doctype(self, *_: str | None) -> None:
         """Label files need no document type; one may hold entities that grow without end or name other files."""
         raise FormatError("the XML has a DOCTYPE, which is refused", hint="remove the DOCTYPE line")
 

@@ -119,6 +119,21 @@ def _truth_of_file(file: Path) -> Truth:
     return Truth(categories, "path", paths)
 
 
+SUPPORT: Final = {
+    "boxes": "exact",
+    "masks": "exact",
+    "polygons": "exact",
+    "keypoints": "exact",
+    "attributes": "exact",
+    "tracks": "lossy: track ids, no frames",
+    "scores": "exact",
+    "crowd": "exact",
+    "tags": "no",
+    "splits": "no",
+    "ids": "exact",
+    "picture_fields": "exact",
+}
+
 FORMAT: Final = FileFormat("coco", "COCO JSON", sniff, read, write_coco)
 
-__all__ = ["FORMAT", "read", "sniff"]
+__all__ = ["FORMAT", "SUPPORT", "read", "sniff"]

@@ -69,7 +69,12 @@ def read(source: Source, *, labels: Literal["dirnames"] | None = None, splits: b
 
 
 def _one(path: Path, source: Source) -> Iterator[Event]:
-    rows = {"key": [0], "path": [path.name], "media": [kind_of(path.name)], "split": [source.split]}
+    rows: dict[str, list[Any]] = {
+        "key": [0],
+        "path": [path.name],
+        "media": [kind_of(path.name)],
+        "split": [source.split],
+    }
     yield SampleRows(_table(rows), str(path.parent))
 
 
@@ -160,6 +165,21 @@ def _count(left: Counter[str], first: dict[str, str], what: str, name: str) -> N
     first.setdefault(what, name)
 
 
+SUPPORT: Final = {
+    "boxes": "no",
+    "masks": "no",
+    "polygons": "no",
+    "keypoints": "no",
+    "attributes": "no",
+    "tracks": "no",
+    "scores": "no",
+    "crowd": "no",
+    "tags": "no",
+    "splits": "no",
+    "ids": "no",
+    "picture_fields": "no",
+}
+
 FORMAT: Final = FileFormat("folder", "Folder of media", sniff, read)
 
-__all__ = ["FORMAT", "kind_of", "read", "sniff"]
+__all__ = ["FORMAT", "SUPPORT", "kind_of", "read", "sniff"]

@@ -77,10 +77,7 @@ def sniff(path: Path) -> list[tuple[Format, Sniffed]]:
     """The formats that take the path for their own, the surest first; equally sure ones by name."""
     if not path.exists():
         raise FormatError("there is no such file or folder", where=str(path))
-    found = []
-    for one in all_formats().values():
-        if one.reads and (sniffed := one.sniff(path)) is not None:
-            found.append((one, sniffed))
+    found = [(one, seen) for one in all_formats().values() if one.reads and (seen := one.sniff(path)) is not None]
     return sorted(found, key=lambda pair: (-pair[1].confidence, pair[0].name))
 
 

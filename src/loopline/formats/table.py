@@ -125,7 +125,7 @@ class _Pages:
     """The view as tables of one schema: a row for each object, and one for each sample without any."""
 
     what: Exportable
-    field: LabelField | None
+    label_field: LabelField | None
     schema: pa.Schema = field(init=False)
     lost: Counter[str] = field(default_factory=Counter)
     samples: int = 0
@@ -146,16 +146,16 @@ class _Pages:
         types["sample.tags"] = pa.list_(pa.string())
         own_columns = [as_json(c) for c in self.what.schema.columns]
         metadata = {COLUMNS_KEY: msgspec.json.encode(own_columns, order="sorted")}
-        if self.field is not None:
-            own = {a.name for a in self.field.attributes}
-            for name, kind in self.field.columns().items():
+        if self.label_field is not None:
+            own = {a.name for a in self.label_field.attributes}
+            for name, kind in self.label_field.columns().items():
                 if name not in _NOT_WRITTEN:
                     column_name = f"label.{name}" if name in own else name
                     self._label[column_name] = name
                     types[column_name] = ARROW[kind]
             self._label["tags"] = "tags"
             types["tags"] = pa.list_(pa.string())
-            metadata[FIELD_KEY] = msgspec.json.encode(as_json(self.field), order="sorted")
+            metadata[FIELD_KEY] = msgspec.json.encode(as_json(self.label_field), order="sorted")
         self.schema = pa.schema(list(types.items()), metadata)
 
     def tables(self) -> Iterator[pa.Table]:
@@ -164,7 +164,7 @@ class _Pages:
 
     def _table(self, page: Page) -> pa.Table:
         ids = _arrow.one(page.samples["id"]).to_numpy()
-        labels = page.labels[self.field.name] if self.field is not None else None
+        labels = page.labels[self.label_field.name] if self.label_field is not None else None
         owners = _arrow.one(labels["sample_id"]).to_numpy() if labels is not None else np.zeros(0, np.int64)
         order = np.argsort(ids, kind="stable")
         place = order[np.searchsorted(ids, owners, sorter=order)] if owners.size else np.zeros(0, np.int64)
@@ -226,9 +226,24 @@ def _mask_text(blob: bytes | None) -> str | None:
     return _json({"size": [mask.height, mask.width], "counts": counts})
 
 
+SUPPORT: Final = {
+    "boxes": "exact",
+    "masks": "exact",
+    "polygons": "exact",
+    "keypoints": "exact",
+    "attributes": "lossy: CSV guesses types from the texts; Parquet is exact",
+    "tracks": "exact",
+    "scores": "exact",
+    "crowd": "exact",
+    "tags": "exact",
+    "splits": "exact",
+    "ids": "no",
+    "picture_fields": "lossy: CSV guesses types from the texts; Parquet is exact",
+}
+
 FORMATS: Final = (
     FileFormat("csv", "CSV table", sniff_csv, read_csv, write_csv),
     FileFormat("parquet", "Parquet table", sniff_parquet, read_parquet, write_parquet),
 )
 
-__all__ = ["FORMATS", "read_csv", "read_parquet", "sniff_csv", "sniff_parquet", "write_csv", "write_parquet"]
+__all__ = ["FORMATS", "SUPPORT", "read_csv", "read_parquet", "sniff_csv", "sniff_parquet", "write_csv", "write_parquet"]

@@ -104,7 +104,7 @@ def write(what: Exportable, target: Path, *, fields: Sequence[str]) -> Written:
 
 @dataclass(slots=True)
 class _Writer:
-    field: LabelField
+    label_field: LabelField
     lost: Counter[str] = field(default_factory=Counter)
     splits: dict[str, list[str]] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
@@ -112,7 +112,7 @@ class _Writer:
     objects: int = 0
 
     def page(self, page: Page, folder: Path) -> None:
-        labels = page.labels[self.field.name]
+        labels = page.labels[self.label_field.name]
         by_sample: dict[int, list[int]] = {}
         for row, owner in enumerate(_arrow.one(labels["sample_id"]).to_pylist()):
             by_sample.setdefault(owner, []).append(row)
@@ -146,7 +146,7 @@ class _Writer:
         names = labels.column_names
         own = [
             (a.source_name or a.name, _arrow.values(labels[a.name], a.type))
-            for a in self.field.attributes
+            for a in self.label_field.attributes
             if a.name in names
         ]
         own.sort(key=lambda item: FLAGS.index(item[0]) if item[0] in FLAGS else len(FLAGS))
@@ -189,7 +189,8 @@ def _document(sample: Mapping[str, Any], objects: Sequence[Element]) -> bytes:
         root.extend(_xml.from_value(key, value))
     root.extend(objects)
     indent(root, "\t")
-    return tostring(root, encoding="utf-8", xml_declaration=False) + b"\n"
+    text: bytes = tostring(root, encoding="utf-8", xml_declaration=False)
+    return text + b"\n"
 
 
 def _box(values: Mapping[str, Any]) -> Element:
@@ -228,6 +229,21 @@ def _text(value: Any) -> Any:
     return number_text(value) if isinstance(value, float) else value
 
 
+SUPPORT: Final = {
+    "boxes": "exact",
+    "masks": "no",
+    "polygons": "no",
+    "keypoints": "no",
+    "attributes": "lossy: numbers and truths come back as texts, but for difficult, truncated, occluded",
+    "tracks": "no",
+    "scores": "exact",
+    "crowd": "no",
+    "tags": "no",
+    "splits": "exact",
+    "ids": "no",
+    "picture_fields": "no",
+}
+
 FORMAT: Final = FileFormat("voc", "Pascal VOC", sniff, read, write)
 
-__all__ = ["FORMAT", "far_side", "number_text", "read", "sniff", "write"]
+__all__ = ["FORMAT", "SUPPORT", "far_side", "number_text", "read", "sniff", "write"]
