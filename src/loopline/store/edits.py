@@ -34,10 +34,9 @@ def set_column(lake: Lake, name: str, ids: Ids, values: object, *, message: str 
 
     Raises BadValue when the values do not fit, UnknownField for a name that is no column of the user's or settable one.
     """
-    column = _settable(lake.schema(), name)
-    array = _as_long_as(ids, name, column, values)
 
     def body(tx: Transaction) -> int:
+        array = _as_long_as(ids, name, _settable(tx.schema(), name), values)
         set_ = _update(tx, "samples", pa.table({"id": pa.array(ids, pa.int64()), name: array}))
         tx.details.update(column=name, samples=set_)
         return set_
@@ -114,26 +113,16 @@ def add_objects(lake: Lake, field: str, rows: pa.Table, *, message: str = "") ->
 
     Attributes that are left out get their defaults. Raises BadValue for rows that do not fit.
     """
-    known = lake.schema().field(field)
     if "sample_id" not in rows.column_names:
         raise BadValue("objects need the column sample_id", hint="say which sample each belongs to")
-    if not rows.num_rows:
-        return np.empty(0, np.int64)
-    defaults = {
-        a.name: [a.default] * rows.num_rows
-        for a in known.attributes
-        if a.default is not None and a.name not in rows.column_names
-    }
-    missing = [a.name for a in known.attributes if a.required and a.default is None and a.name not in rows.column_names]
-    if missing:
-        raise BadValue(f'objects of "{field}" need {", ".join(missing)}', hint="give them values")
-    for name, values in defaults.items():
-        rows = rows.append_column(name, pa.array(values))
-    checked = _checked(known, rows)
-    if known.kind in GEOMETRIC and not {"x", "y", "w", "h"} <= set(checked.column_names):
-        raise BadValue(f"{known.kind} objects need x, y, w, h", hint="pixels from the left top corner")
+    if "id" in rows.column_names:
+        raise BadValue("new objects get their ids from the data set", hint="leave the column id out")
 
     def body(tx: Transaction) -> Ids:
+        known = tx.schema().field(field)
+        checked = _complete(known, rows)
+        if not checked.num_rows:
+            return np.empty(0, np.int64)
         tx.con.register("_objects", checked)
         lost = tx.execute(
             f"SELECT DISTINCT sample_id FROM _objects WHERE sample_id IS NULL OR sample_id NOT IN (SELECT id FROM {tx.table('samples')}) LIMIT 5"
@@ -142,8 +131,7 @@ def add_objects(lake: Lake, field: str, rows: pa.Table, *, message: str = "") ->
             raise BadValue(f"no sample {', '.join(str(i) for (i,) in lost)}", where=field, hint="add the sample first")
         first = tx.reserve("object", checked.num_rows)
         ids = np.arange(first, first + checked.num_rows, dtype=np.int64)
-        table = checked.append_column("id", pa.array(ids))
-        tx.con.register("_objects", table)
+        tx.con.register("_objects", checked.append_column("id", pa.array(ids)))
         tx.execute(f"INSERT INTO {tx.table(known.table)} BY NAME SELECT * FROM _objects ORDER BY sample_id, id")
         _list_new_classes(tx, field, checked)
         tx.details.update(field=field, objects=checked.num_rows)
@@ -152,22 +140,40 @@ def add_objects(lake: Lake, field: str, rows: pa.Table, *, message: str = "") ->
     return lake.commit("add objects", body, message=message or f"add {rows.num_rows} objects to {field}")
 
 
+def _complete(known: LabelField, rows: pa.Table) -> pa.Table:
+    """New objects with the defaults of the attributes that they leave out."""
+    defaults = {
+        a.name: [a.default] * rows.num_rows
+        for a in known.attributes
+        if a.default is not None and a.name not in rows.column_names
+    }
+    missing = [a.name for a in known.attributes if a.required and a.default is None and a.name not in rows.column_names]
+    if missing:
+        raise BadValue(f'objects of "{known.name}" need {", ".join(missing)}', hint="give them values")
+    for name, values in defaults.items():
+        rows = rows.append_column(name, pa.array(values))
+    checked = _checked(known, rows)
+    if known.kind in GEOMETRIC and not {"x", "y", "w", "h"} <= set(checked.column_names):
+        raise BadValue(f"{known.kind} objects need x, y, w, h", hint="pixels from the left top corner")
+    return checked
+
+
 def edit_objects(lake: Lake, field: str, changes: pa.Table, *, message: str = "") -> int:
     """Set columns of objects: a table with `id` and the columns to set (a null clears); how many objects there were.
 
     Raises BadValue for values that do not fit, and when an id is not there: then nothing is changed.
     """
-    known = lake.schema().field(field)
     if "id" not in changes.column_names or len(changes.column_names) < 2:
         raise BadValue("edits need the column id and at least one column to set")
     if "sample_id" in changes.column_names:
         raise BadValue("an object stays with its sample", hint="delete it and add it to the other one")
-    checked = _checked(known, changes)
-    ids = checked["id"].to_numpy()
+    ids = column_array("id", "int", changes["id"]).to_numpy()
     if len(np.unique(ids)) != len(ids):
         raise BadValue("the same object stands twice in the edits", hint="name each object once")
 
     def body(tx: Transaction) -> int:
+        known = tx.schema().field(field)
+        checked = _checked(known, changes)
         done = _update(tx, known.table, checked)
         if done != len(ids):
             raise BadValue(
@@ -183,9 +189,9 @@ def edit_objects(lake: Lake, field: str, changes: pa.Table, *, message: str = ""
 
 def delete_objects(lake: Lake, field: str, ids: Ids, *, message: str = "") -> int:
     """Delete objects and their tags; how many."""
-    table = lake.schema().field(field).table
 
     def body(tx: Transaction) -> int:
+        table = tx.schema().field(field).table
         gone = tx.number(f"DELETE FROM {tx.table(table)} WHERE {by_ids(tx, 'id', ids)[0]}")
         tx.execute(f"DELETE FROM {tx.table('tag')} WHERE owner = ? AND {by_ids(tx, 'owner_id', ids)[0]}", [field])
         tx.details.update(field=field, objects=gone)

@@ -11,21 +11,20 @@ import pyarrow as pa
 
 from loopline.errors import FormatError, NothingAdded
 from loopline.kernel.exchange import Event, Problem
-from loopline.kernel.schema import SAMPLE_COLUMNS, Column, LabelField
-from loopline.store import tables
+from loopline.kernel.schema import SAMPLE_COLUMNS, Column
+from loopline.store import fit, tables
 from loopline.store.lake import Lake, Transaction, current_author, spill_folder
+from loopline.store.recognise import Same as Same
+from loopline.store.recognise import match_sql
 from loopline.store.stage import Problems, Stage
 from loopline.store.tables import SAMPLE_OWNER, SQL_TYPES, quoted
+from loopline.store.tags import check_tags
 
 Existing = Literal["keep", "append", "replace"]
 """What happens to new labels of a sample that has labels in that field already:
 keep      the old ones stay, the new ones are not added (so adding a file twice adds nothing twice)
 append    the new ones are added to the old ones
 replace   the old ones are deleted"""
-
-Same = Literal["path", "content"]
-"""What makes a picture one that is there already: the same root and path, or the same bytes. A file without a content
-hash (it could not be read, or was not looked at) goes by its path in both cases."""
 
 Probe = Callable[[pa.Table], Iterator[pa.RecordBatch]]
 """Looks at media files: (n, place int64, root string, path string) in; out, for each row, `place` and any of
@@ -76,6 +75,8 @@ def ingest(
     arrive, with the size that the label file states, and are reported.
     Raises NothingAdded when the stream holds no usable row; then the lake is as it was.
     """
+    if tags:
+        check_tags(tags)
     with Stage(spill_folder(lake)) as stage, lake.reading() as con:
         for event in events:
             stage.take(event)
@@ -115,7 +116,7 @@ def _register(con: duckdb.DuckDBPyConnection, stage: Stage, probe: Probe | None)
 
 def _keep_first(con: duckdb.DuckDBPyConnection, problems: Problems) -> None:
     """Make the view `_samples`: the staged pictures without those that repeat an id or a path."""
-    twice: list[int] = []
+    twice: set[int] = set()
     for by, what in (("key", "the same picture id twice"), ("root, path", "the same picture path twice")):
         again = con.execute(
             f"SELECT place, key::VARCHAR, path FROM _staged_samples WHERE ({by}) IN "
@@ -125,8 +126,8 @@ def _keep_first(con: duckdb.DuckDBPyConnection, problems: Problems) -> None:
         for place, key, path in again:
             if place not in twice:
                 problems.add(Problem("skipped", what, f"{path} (id {key})", "the first one counts"))
-        twice += [place for place, *_ in again]
-    con.execute("CREATE OR REPLACE TEMP TABLE _twice AS SELECT unnest(?::BIGINT[]) AS place", [twice])
+        twice.update(place for place, *_ in again)
+    con.execute("CREATE OR REPLACE TEMP TABLE _twice AS SELECT unnest(?::BIGINT[]) AS place", [sorted(twice)])
     con.execute(
         "CREATE OR REPLACE TEMP VIEW _samples AS FROM _staged_samples"
         + (" WHERE place NOT IN (FROM temp._twice)" if twice else "")
@@ -174,9 +175,11 @@ class _Writer:
         kept: dict[str, int] = {}
         tag_count = 0
         for number, (name, match, view, columns) in enumerate(self.seen.labels):
-            new, old, tagged = self._labels(name, match, view, columns, f"_rows_{number}")
+            self._resolve(name, match, view, columns, f"_rows_{number}")
+            kept[name] = kept.get(name, 0) + self._make_room(name, f"_rows_{number}")
+        for number, (name, _, view, columns) in enumerate(self.seen.labels):
+            new, tagged = self._labels(name, view, columns, f"_rows_{number}")
             objects[name] = objects.get(name, 0) + new
-            kept[name] = kept.get(name, 0) + old
             tag_count += tagged
         tag_count += self._sample_tags()
         if not (added or known or any(objects.values()) or any(kept.values())):
@@ -209,6 +212,8 @@ class _Writer:
             if column.name not in schema.sample_columns():
                 schema.check_new(column.name, "sample column")
                 tables.add_column(self.tx, column)
+            elif column.name not in SAMPLE_COLUMNS:
+                fit.check_type(schema.column(column.name), column)
 
     def _nothing(self) -> NothingAdded:
         first = "; ".join(f"{p.where}: {p.what}" for p in self.problems.kept[:3])
@@ -223,7 +228,11 @@ class _Writer:
         if not self.seen.samples:
             return 0, 0
         samples = self.tx.table("samples")
-        self.tx.execute(self._match_samples(samples))
+        staged = "s.content_hash" if "content_hash" in self.seen.samples else None
+        join = "LEFT JOIN temp._probed p USING (place)" if self.seen.probed else ""
+        if self.seen.probed:
+            staged = f"coalesce(p.content_hash, {staged})" if staged else "p.content_hash"
+        self.tx.execute(match_sql(samples, self.same, staged, join))
         fresh, total, last = self.tx.one(
             "SELECT count(*) FILTER (fresh AND place = leader), count(*), max(place) FROM temp._keys"
         )
@@ -231,9 +240,9 @@ class _Writer:
         assert isinstance(total, int)
         assert isinstance(last, int)
         values = self._sample_values()
-        source = "FROM _samples s JOIN temp._keys k USING (place)" + (
-            " LEFT JOIN temp._probed p USING (place)" if self.seen.probed else ""
-        )
+        source = f"FROM _samples s JOIN temp._keys k USING (place) {join}"
+        for column in self._own_columns():
+            tables.store(self.tx, column, self._fitted(column, values[column.name], source))
         if total > fresh:
             self._fill(samples, values, source)
         if fresh:
@@ -246,26 +255,16 @@ class _Writer:
             )
         return fresh, total - fresh
 
-    def _match_samples(self, samples: str) -> str:
-        """SQL that makes `_keys`: place and key of each staged picture, the id of the sample that it is (null: a new
-        one), and its leader, the first place that is the same picture."""
-        if self.same == "path" or not (self.seen.probed or "content_hash" in self.seen.samples):
-            return (
-                "CREATE OR REPLACE TEMP TABLE _keys AS SELECT s.place, s.key, l.id, l.id IS NULL AS fresh, s.place AS leader "
-                f"FROM _samples s LEFT JOIN (SELECT id, root, path FROM {samples}) l ON l.root = s.root::VARCHAR AND l.path = s.path"
-            )
-        staged = "s.content_hash" if "content_hash" in self.seen.samples else "NULL"
-        seen = f"coalesce(p.content_hash, {staged})" if self.seen.probed else staged
-        join = "LEFT JOIN temp._probed p USING (place)" if self.seen.probed else ""
-        return f"""CREATE OR REPLACE TEMP TABLE _keys AS
-            WITH staged AS (SELECT s.place, s.key, coalesce({seen}, s.root::VARCHAR || chr(0) || s.path) AS same FROM _samples s {join}),
-                there AS (SELECT coalesce(content_hash, root || chr(0) || path) AS same, min(id) AS id FROM {samples} GROUP BY 1)
-            SELECT s.place, s.key, l.id, l.id IS NULL AS fresh, min(s.place) OVER (PARTITION BY s.same) AS leader
-            FROM staged s LEFT JOIN there l USING (same)"""
+    def _own_columns(self) -> list[Column]:
+        """The user's columns that the stream has values for, as the data set has them."""
+        known = {c.name: c for c in self.tx.schema().columns}
+        return [known[n] for n in sorted(self.seen.samples) if n in self.stage.columns and n in known]
 
     def _fill(self, samples: str, values: Mapping[str, str], source: str) -> None:
         """Give samples that are there already the values that they lack (with "replace": all that the stream has)."""
-        names = [n for n in values if n in self.stage.columns or (n == "split" and n in self.seen.samples)]
+        names = [n for n in values if n not in ("id", "created_at", "path", "root", "media")]
+        if self.seen.probed and self.existing == "replace":  # a file that can be read knows better than a label file
+            values = {**values, **{n: f"p.{n}" for n in _PROBED}}
         if not names:
             return
         new, old = ("n.{0}", "t.{0}") if self.existing == "replace" else ("t.{0}", "n.{0}")
@@ -286,8 +285,10 @@ class _Writer:
         for name in sorted(self.seen.samples):
             if name in SAMPLE_COLUMNS and name not in values:
                 values[name] = f"s.{quoted(name)}::{SQL_TYPES[SAMPLE_COLUMNS[name]]}"
-            elif name in self.stage.columns:
-                values[name] = self._value(self.stage.columns[name], f"s.{quoted(name)}")
+        for column in self._own_columns():
+            values[column.name] = self._value(column, f"s.{quoted(column.name)}")
+        if "created_at" in self.seen.samples:  # a copy keeps the day on which the row was first added
+            values["created_at"] = "coalesce(s.created_at::TIMESTAMP, now()::TIMESTAMP)"
         if "media" in self.seen.samples:
             values["media"] = "coalesce(s.media, 'image')"
         if self.seen.probed:
@@ -301,24 +302,30 @@ class _Writer:
             return f"{staged}::{SQL_TYPES[column.type]}"
         return f"CASE WHEN typeof({staged}) = 'VARCHAR' OR {staged} IS NULL THEN {staged}::VARCHAR ELSE to_json({staged})::VARCHAR END"
 
-    def _labels(self, name: str, match: str, view: str, columns: frozenset[str], rows: str) -> tuple[int, int, int]:
-        """Insert the rows of one field; how many were new, were kept out, and how many tags they brought."""
-        label_field = self.tx.schema().field(name)
-        count = self._resolve(name, match, view, columns, rows)
-        self._list_classes(label_field, rows)
-        target = self.tx.table(label_field.table)
-        held = 0
-        if self.existing != "append":
-            self.tx.execute(
-                f"CREATE OR REPLACE TEMP TABLE _held AS SELECT DISTINCT sample_id FROM {target} WHERE sample_id IN (SELECT sample_id FROM temp.{rows})"
-            )
-            if self.existing == "replace":
-                self._forget(name, target)
-            elif self.tx.number("SELECT count(*) FROM temp._held"):
-                held = self.tx.number(f"DELETE FROM temp.{rows} WHERE sample_id IN (FROM temp._held)")
-                count -= held
+    def _make_room(self, name: str, rows: str) -> int:
+        """Sort out the samples that have labels in the field already; how many of the new rows stay out for them."""
+        if self.existing == "append":
+            return 0
+        target = self.tx.table(self.tx.schema().field(name).table)
+        self.tx.execute(
+            f"CREATE OR REPLACE TEMP TABLE _held AS SELECT DISTINCT sample_id FROM {target} WHERE sample_id IN (SELECT sample_id FROM temp.{rows})"
+        )
+        if not self.tx.number("SELECT count(*) FROM temp._held"):
+            return 0
+        if self.existing == "replace":
+            self._forget(name, target)
+            return 0
+        return self.tx.number(f"DELETE FROM temp.{rows} WHERE sample_id IN (FROM temp._held)")
+
+    def _labels(self, name: str, view: str, columns: frozenset[str], rows: str) -> tuple[int, int]:
+        """Insert the rows of one field; how many they are, and how many tags they brought."""
+        count = self.tx.number(f"SELECT count(*) FROM temp.{rows}")
         if not count:
-            return 0, held, 0
+            return 0, 0
+        self._list_classes(name, rows)
+        self._widen_attributes(name, view, columns, rows)
+        label_field = self.tx.schema().field(name)
+        target = self.tx.table(label_field.table)
         first = self.tx.reserve("object", self.tx.number(f"SELECT max(place) + 1 FROM temp.{rows}"))
         own = {a.name: a for a in label_field.attributes}
         values = {"id": f"{first} + r.place", "sample_id": "r.sample_id", "label": "r.label"}
@@ -335,14 +342,14 @@ class _Writer:
             if "tags" in columns
             else 0
         )
-        return count, held, tagged
+        return count, tagged
 
     def _forget(self, name: str, target: str) -> None:
         gone = f"SELECT id FROM {target} WHERE sample_id IN (FROM temp._held)"
         self.tx.execute(f"DELETE FROM {self.tx.table('tag')} WHERE owner = ? AND owner_id IN ({gone})", [name])
         self.tx.execute(f"DELETE FROM {target} WHERE sample_id IN (FROM temp._held)")
 
-    def _resolve(self, name: str, match: str, view: str, columns: frozenset[str], rows: str) -> int:
+    def _resolve(self, name: str, match: str, view: str, columns: frozenset[str], rows: str) -> None:
         """Make the table `rows`: place, sample_id, label of the staged rows that have a sample and a class."""
         if match:
             self._match_column(match, view)
@@ -374,16 +381,31 @@ class _Writer:
             self._leave_out(
                 rows, "r.unlisted", name, view, "it names a class that is not listed", "class_code", "list the class"
             )
-        return self.tx.number(f"SELECT count(*) FROM temp.{rows}")
 
-    def _list_classes(self, label_field: LabelField, rows: str) -> None:
+    def _list_classes(self, name: str, rows: str) -> None:
         """Give the field the classes that its rows have and it does not list yet, in the order they appear."""
         seen = self.tx.execute(
             f"SELECT label FROM temp.{rows} WHERE label IS NOT NULL GROUP BY label ORDER BY min(place)"
         ).fetchall()
-        unlisted = tuple(name for (name,) in seen if name not in label_field.classes)
+        label_field = self.tx.schema().field(name)
+        unlisted = tuple(label for (label,) in seen if label not in label_field.classes)
         if unlisted:
             tables.store_field(self.tx, label_field, replace(label_field, classes=label_field.classes + unlisted))
+
+    def _widen_attributes(self, name: str, view: str, columns: frozenset[str], rows: str) -> None:
+        label_field = self.tx.schema().field(name)
+        source = f"FROM temp.{rows} r JOIN {view} l USING (place)"
+        attributes = tuple(
+            self._fitted(a, self._value(a, f"l.{quoted(a.name)}"), source) if a.name in columns else a
+            for a in label_field.attributes
+        )
+        tables.store_field(self.tx, label_field, replace(label_field, attributes=attributes))
+
+    def _fitted(self, column: Column, value: str, source: str) -> Column:
+        column, problems = fit.widened(self.tx.con, column, value, source)
+        for problem in problems:
+            self.problems.add(problem)
+        return column
 
     def _match_column(self, match: str, view: str) -> None:
         """Make `_matched`: the samples that the rows name by a column; a value that two samples share is left out."""

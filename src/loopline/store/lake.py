@@ -11,8 +11,11 @@ from __future__ import annotations
 import getpass
 import os
 import random
+import shutil
 import threading
 import time
+import uuid
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,8 +37,18 @@ INLINE_ROWS: Final = 64
 """Writes of at most this many rows go into the catalog, not into a Parquet file of their own: a session of single
 edits would otherwise leave hundreds of tiny files. `upkeep` moves them to Parquet."""
 
+FEW_KEYS: Final = 16
+KEY_BLOCK: Final = 256
+"""Single additions take their keys from a block of this size, so that they need not all change the counter row."""
+
 LOCK_TIMEOUT_S: Final = 600.0
+LOCK_POLL_S: Final = 0.003
 RETRIES: Final = 30
+
+_CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {  # nothing is downloaded
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
 
 _CONFLICTS: Final = (
     "database is locked",
@@ -47,13 +60,17 @@ _CONFLICTS: Final = (
 
 
 class Transaction:
-    """The inside of one verb. Every statement goes into one snapshot, or none does."""
+    """The inside of one verb. Every statement goes into one snapshot, or none does. `base` is the snapshot it sees."""
 
     def __init__(self, lake: Lake, con: duckdb.DuckDBPyConnection) -> None:
         self.lake = lake
         self.con = con
         self.details: dict[str, object] = {}  # kept with the snapshot, shown by the log
+        self.left_over: dict[str, range] = {}  # keys that are this process's once the transaction is committed
         self._schema: DatasetSchema | None = None
+        self._same_schema = True  # as `base` has
+        # What others commit from here on is not seen.
+        self.base = self.number("SELECT id FROM ducklake_current_snapshot('lake')")
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> duckdb.DuckDBPyConnection:
         return self.con.execute(sql, parameters or None)
@@ -75,20 +92,28 @@ class Transaction:
     def schema(self) -> DatasetSchema:
         """The schema as this transaction has it."""
         if self._schema is None:
-            self._schema = tables.read_schema(self.con, self.table("field"))
+            known = self.lake.known_schema(self.base) if self._same_schema else None
+            self._schema = known or tables.read_schema(self.con, self.table("field"))
         return self._schema
 
     def forget_schema(self) -> None:
-        self._schema = None
+        self._schema, self._same_schema = None, False
 
     def reserve(self, counter: str, count: int) -> int:
         """The first of `count` new keys that nobody else gets, ever.
 
         The counter row is changed in this transaction, so two writers that take the same block collide and one of
-        them tries again.
+        them tries again. Of a block taken for a few keys the rest serves this process's next transactions.
         """
+        few = count <= FEW_KEYS
+        spare = self.lake.spare_keys(counter, count) if few else None
+        if spare is not None:
+            return spare
+        block = KEY_BLOCK if few else count
         first = self.number(f"SELECT next FROM {self.table('counter')} WHERE name = ?", [counter])
-        self.execute(f"UPDATE {self.table('counter')} SET next = next + ? WHERE name = ?", [count, counter])
+        self.execute(f"UPDATE {self.table('counter')} SET next = next + ? WHERE name = ?", [block, counter])
+        if few:
+            self.left_over[counter] = range(first + count, first + block)
         return first
 
 
@@ -100,9 +125,12 @@ class Lake:
         self._data = data
         self._lock = threading.RLock()
         self._schemas: dict[int, DatasetSchema] = {}
+        self._spare: dict[str, range] = {}
+        self._spill = _own_spill_folder(location)
         self._con = self._connect(create=create)
         self._pid = os.getpid()
         self.closed = False
+        _open_lakes.add(self)
 
     # -- life
 
@@ -110,22 +138,29 @@ class Lake:
     def create(cls, location: Location, *, data: str | None = None) -> Lake:
         """A new, empty data set. Raises DatasetExists."""
         if isinstance(location, FolderLocation):
-            if location.exists():
+            if location.folder.exists() and not location.folder.is_dir():
+                raise StoreError("a data set is a folder, and this is a file", where=str(location))
+            location.folder.mkdir(parents=True, exist_ok=True)
+            if data is None:  # there before the first row, so that a folder that was moved still finds its files
+                Path(location.default_data).mkdir(exist_ok=True)
+        lake = cls(location, data=data or location.default_data, create=True)
+
+        def make(tx: Transaction) -> None:
+            # Asked inside the transaction: a create that was killed half-way may be done again, and of two at once
+            # one wins.
+            if tables.is_dataset(tx.con):
                 raise DatasetExists(
                     f'there is a data set "{location.name}" already',
                     where=str(location),
                     hint="open it, or drop it first",
                 )
-            if location.folder.exists() and not location.folder.is_dir():
-                raise StoreError("a data set is a folder, and this is a file", where=str(location))
-            location.folder.mkdir(parents=True, exist_ok=True)
-        lake = cls(location, data=data or location.default_data, create=True)
-        if tables.is_dataset(lake._con):
+            tables.create(tx)
+
+        try:
+            lake.commit("create", make, message=f"create {location.name}")
+        except BaseException:
             lake.close()
-            raise DatasetExists(
-                f'there is a data set "{location.name}" already', where=str(location), hint="open it, or drop it first"
-            )
-        lake.commit("create", tables.create, message=f"create {location.name}")
+            raise
         return lake
 
     @classmethod
@@ -147,7 +182,9 @@ class Lake:
 
     def close(self) -> None:
         self.closed = True
-        self._con.close()
+        if self._pid == os.getpid():  # else it is the parent's
+            self._con.close()
+            shutil.rmtree(self._spill, ignore_errors=True)
 
     def __enter__(self) -> Lake:
         return self
@@ -158,9 +195,7 @@ class Lake:
         self.close()
 
     def _connect(self, *, create: bool) -> duckdb.DuckDBPyConnection:
-        con = duckdb.connect(
-            ":memory:", config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-        )
+        con = duckdb.connect(":memory:", config=_CONFIG)
         try:
             self._configure(con)
             self._attach(con, create=create)
@@ -173,9 +208,7 @@ class Lake:
         extensions.load(con, "ducklake")
         extensions.load(con, "sqlite_scanner" if isinstance(self.location, FolderLocation) else "postgres_scanner")
         con.execute("SET memory_limit = ?", [os.environ.get("LOOPLINE_MEMORY") or "2GB"])
-        con.execute("SET temp_directory = ?", [str(self.location.cache / "spill")])
-        # Without this, an UPDATE of a row that the same transaction inserted would be refused by some catalogs.
-        con.execute("SET preserve_insertion_order = true")
+        con.execute("SET temp_directory = ?", [str(self._spill)])
 
     def _attach(self, con: duckdb.DuckDBPyConnection, *, create: bool) -> None:
         data = self._data
@@ -213,8 +246,12 @@ class Lake:
             if self._pid != os.getpid():
                 # The engine's threads did not survive the fork; its memory must not be touched, not even to free it.
                 _abandoned.append(self._con)
+                self._spill = _own_spill_folder(self.location)
                 self._con, self._pid = self._connect(create=False), os.getpid()
-            return self._con.cursor()
+            con = self._con.cursor()
+        # Every time in the lake is UTC, wherever the process runs; a progress bar would go to stdout, into JSON.
+        con.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+        return con
 
     def table(self, name: str, snapshot: int | None = None) -> str:
         """SQL text that reads a table, as it is now or as it was at a snapshot."""
@@ -230,12 +267,16 @@ class Lake:
     def schema(self, snapshot: int | None = None) -> DatasetSchema:
         """Columns and label fields, now or at a snapshot."""
         at = self.snapshot() if snapshot is None else snapshot
-        known = self._schemas.get(at)
+        known = self.known_schema(at)
         if known is None:
             with self.reading() as con:
                 known = self._patiently(lambda: tables.read_schema(con, self.table("field", at)))
             self._remember(at, known)
         return known
+
+    def known_schema(self, snapshot: int) -> DatasetSchema | None:
+        """The schema at a snapshot, if this process has seen it."""
+        return self._schemas.get(snapshot)
 
     def _remember(self, snapshot: int, schema: DatasetSchema) -> None:
         if len(self._schemas) > 256:
@@ -305,10 +346,21 @@ class Lake:
             with _quietly():
                 con.execute("ROLLBACK")
             raise
+        with self._lock:
+            self._spare.update(transaction.left_over)
         made = con.execute("SELECT id FROM ducklake_last_committed_snapshot('lake')").fetchone()
-        if made and made[0] is not None:
+        if made and made[0] is not None and int(made[0]) > transaction.base:  # else nothing was changed
             self._remember(int(made[0]), schema)
         return result
+
+    def spare_keys(self, counter: str, count: int) -> int | None:
+        """The first of `count` keys that an earlier transaction of this process has reserved and left over."""
+        with self._lock:
+            left = self._spare.get(counter, range(0))
+            if len(left) < count:
+                return None
+            self._spare[counter] = left[count:]
+            return left[0]
 
     @contextmanager
     def exclusive(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -325,7 +377,7 @@ class Lake:
             return
         lock = FileLock(self.location.folder / "write.lock", timeout=LOCK_TIMEOUT_S)
         try:
-            lock.acquire()
+            lock.acquire(poll_interval=LOCK_POLL_S)
         except Timeout as error:
             raise Conflict(
                 f"another writer has held the data set for {LOCK_TIMEOUT_S:.0f} s",
@@ -352,6 +404,18 @@ class Lake:
 
 
 _abandoned: list[duckdb.DuckDBPyConnection] = []
+_open_lakes: weakref.WeakSet[Lake] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """Another thread of the parent may have held a lock when it forked; nobody is there to let go of it."""
+    for lake in _open_lakes:
+        lake._lock = threading.RLock()
+        lake._spare = {}  # the parent's
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def current_author() -> str:
@@ -406,5 +470,10 @@ def _quietly() -> Iterator[None]:
 
 
 def spill_folder(lake: Lake) -> Path:
-    """Where big intermediate results go; may be deleted when nothing runs."""
-    return lake.location.cache / "spill"
+    """Where big intermediate results of this open data set go; deleted when it is closed."""
+    return lake._spill
+
+
+def _own_spill_folder(location: Location) -> Path:
+    """Nobody else's: the engine names its files alike in every process, and deletes such files when it closes."""
+    return location.cache / "spill" / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from loopline.errors import BadValue
-from loopline.kernel.schema import DatasetSchema
 from loopline.store.edits import Ids, by_ids
 from loopline.store.lake import Lake, Transaction, current_author
 from loopline.store.tables import SAMPLE_OWNER
@@ -15,9 +14,10 @@ from loopline.store.tables import SAMPLE_OWNER
 
 def add_tags(lake: Lake, owner: str, ids: Ids, names: Sequence[str], *, message: str = "") -> int:
     """Give samples (`owner` 'sample') or objects (`owner` a label field) tags; how many rows had not had them."""
-    _check_tags(lake.schema(), owner, names)
+    check_tags(names)
 
     def body(tx: Transaction) -> int:
+        _check_owner(tx, owner)
         tag = tx.table("tag")
         source = tx.table("samples" if owner == SAMPLE_OWNER else tx.schema().field(owner).table)
         tx.con.register("_ids", pa.table({"id": pa.array(ids, pa.int64())}))
@@ -35,9 +35,10 @@ def add_tags(lake: Lake, owner: str, ids: Ids, names: Sequence[str], *, message:
 
 def remove_tags(lake: Lake, owner: str, ids: Ids, names: Sequence[str], *, message: str = "") -> int:
     """Take tags away; how many there were."""
-    _check_tags(lake.schema(), owner, names)
+    check_tags(names)
 
     def body(tx: Transaction) -> int:
+        _check_owner(tx, owner)
         where, parameters = by_ids(tx, "owner_id", ids)
         removed = tx.number(
             f"DELETE FROM {tx.table('tag')} WHERE owner = ? AND tag IN (SELECT unnest(?::VARCHAR[])) AND {where}",
@@ -49,9 +50,13 @@ def remove_tags(lake: Lake, owner: str, ids: Ids, names: Sequence[str], *, messa
     return lake.commit("untag", body, message=message or f"untag {', '.join(names)}")
 
 
-def _check_tags(schema: DatasetSchema, owner: str, names: Sequence[str]) -> None:
+def _check_owner(tx: Transaction, owner: str) -> None:
     if owner != SAMPLE_OWNER:
-        schema.field(owner)
+        tx.schema().field(owner)
+
+
+def check_tags(names: Sequence[str]) -> None:
+    """Raise BadValue unless every name can be a tag."""
     if isinstance(names, str) or not names:
         raise BadValue("tags are a list of words", hint='write ["todo"]')
     for name in names:
