@@ -1,0 +1,49 @@
+"""What the shell offers after Tab: data sets, fields, versions, formats. Offers nothing where it cannot look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+import click
+from click.shell_completion import CompletionItem
+
+import loopline as ll
+
+Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def _completer(names: Callable[[click.Context], Iterable[str]], *, paths: bool = False) -> Completer:
+    def complete(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        if paths and incomplete.startswith((".", "/", "~")):
+            return [CompletionItem(incomplete, type="dir")]
+        with suppress(Exception):  # a Tab is no place for a message
+            return [CompletionItem(name) for name in names(ctx) if name.startswith(incomplete)]
+        return []
+
+    return complete
+
+
+def _dataset(ctx: click.Context) -> ll.Dataset:
+    return ll.open(ctx.params["name"])
+
+
+def _formats(_ctx: click.Context) -> list[str]:
+    from loopline.formats import registry
+
+    return registry.names()
+
+
+datasets = _completer(lambda _ctx: ll.list_datasets(), paths=True)
+fields = _completer(lambda ctx: [f.name for f in _dataset(ctx).schema.fields])
+columns = _completer(lambda ctx: [c.name for c in _dataset(ctx).schema.columns])
+names = _completer(
+    lambda ctx: [
+        *_dataset(ctx).schema.sample_columns(),
+        *(f"{f.name}.label" for f in _dataset(ctx).schema.fields),
+        "tags",
+    ]
+)
+versions = _completer(lambda ctx: [v.name for v in _dataset(ctx).versions()])
+tags = _completer(lambda ctx: _dataset(ctx).info().tags)
+formats = _completer(_formats)

@@ -1,0 +1,241 @@
+"""Data in and out: add, export, copy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import loopline as ll
+from loopline.cli import _complete, _render
+from loopline.cli._command import (
+    at_option,
+    command,
+    dataset_argument,
+    fields_option,
+    format_options,
+    key_values,
+    long_work,
+    opened,
+    viewed,
+    where_option,
+)
+from loopline.cli._render import Grid
+
+if TYPE_CHECKING:
+    from loopline.store.ingest import AddReport, Existing, Same
+
+_PROBLEMS = 10  # named one by one; the rest is counted
+
+existing_option = click.option(
+    "--existing",
+    type=click.Choice(["keep", "append", "replace"]),
+    default="keep",
+    show_default=True,
+    help="What happens to labels of a sample that has labels in the field already.",
+)
+
+
+@command(
+    "add",
+    examples=[
+        "loopline add masks annotations/ --labels annotations/ --format voc",
+        "loopline add coco images/ --labels instances_val.json --split val",
+        "loopline add coco results.json --field predictions --tag first-model",
+    ],
+)
+@dataset_argument
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--labels", type=click.Path(path_type=Path), help="The label file or folder, where PATH is the folder of pictures."
+)
+@click.option(
+    "--field", default="ground_truth", show_default=True, help="Label field to fill.", shell_complete=_complete.fields
+)
+@format_options
+@click.option("--split", help="Split of all pictures that are added.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag of all samples that are added; may be repeated.")
+@existing_option
+@click.option(
+    "--same",
+    type=click.Choice(["path", "content"]),
+    default="path",
+    show_default=True,
+    help="What makes a picture one that is there already.",
+)
+@click.option(
+    "--read-media/--no-read-media",
+    default=True,
+    help="Look at every media file (size, type, hash), or believe the label file.",
+)
+@click.option("--verify", is_flag=True, help="Decode every picture to its end.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+def add(
+    name: str,
+    path: Path,
+    labels: Path | None,
+    field: str,
+    format: str | None,  # noqa: A002
+    options: tuple[str, ...],
+    split: str | None,
+    tags: tuple[str, ...],
+    existing: Existing,
+    same: Same,
+    read_media: bool,
+    verify: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Add a label file with its pictures, or a folder of pictures or videos.
+
+    PATH is a label file, a folder of label files, or a folder of media; with --labels it is the folder of the pictures.
+    Bad rows are named and counted, good ones arrive. Adding the same thing again adds nothing twice.
+    """
+    with long_work(quiet=quiet) as work:
+        report = ll.open(name).add(
+            path,
+            labels=labels,
+            field=field,
+            format=format,
+            split=split,
+            tags=tags,
+            existing=existing,
+            same=same,
+            read_media=read_media,
+            verify=verify,
+            options=key_values(options),
+            **work,
+        )
+    show_added(report, as_json)
+
+
+def show_added(report: AddReport, as_json: bool) -> None:
+    """What arrived, and every kind of problem with its number; the first ones by name."""
+    if as_json:
+        _render.document(added_document(report))
+        return
+    rows: list[tuple[str, int, int]] = [("samples", report.samples_added, report.samples_known)]
+    fields = {**report.objects_known, **report.objects_added}
+    rows += [
+        (f"objects of {f}", report.objects_added.get(f, 0), report.objects_known.get(f, 0)) for f in sorted(fields)
+    ]
+    if report.tags_added:
+        rows.append(("tags", report.tags_added, 0))
+    _render.grid(Grid(("", "added", "there already"), rows))
+    if report.unreadable:
+        _render.line(
+            f"{_render.counted(report.unreadable, 'media file')} missing or broken (their samples are there all the same)"
+        )
+    if report.counts:
+        _render.line()
+        ordered = sorted(report.counts.items(), key=lambda item: -item[1])
+        _render.grid(Grid(("problem", "rows", "what"), [(kind, n, what) for (kind, what), n in ordered]))
+        _render.line()
+        for problem in report.problems[:_PROBLEMS]:
+            hint = f" ({problem.hint})" if problem.hint else ""
+            _render.line(f"{problem.where}: {problem.what}{hint}")
+        more = sum(report.counts.values()) - min(len(report.problems), _PROBLEMS)
+        if more > 0:
+            _render.line(f"… and {more:,} more; --json names the first 1,000")
+
+
+def added_document(report: AddReport) -> dict[str, Any]:
+    return {
+        "samples_added": report.samples_added,
+        "samples_known": report.samples_known,
+        "objects_added": report.objects_added,
+        "objects_known": report.objects_known,
+        "tags_added": report.tags_added,
+        "unreadable": report.unreadable,
+        "skipped": report.skipped,
+        "warnings": report.warnings,
+        "counts": [{"kind": kind, "what": what, "rows": n} for (kind, what), n in report.counts.items()],
+        "problems": report.problems,
+        "snapshot": report.snapshot,
+    }
+
+
+@command(
+    "export",
+    examples=[
+        "loopline export masks masks.coco.json --format coco",
+        "loopline export masks rain/ --format voc --where \"weather == 'rain'\"",
+        "loopline export masks old.json --format coco --at v1 --field ground_truth --overwrite",
+    ],
+)
+@dataset_argument
+@click.argument("path", type=click.Path(path_type=Path))
+@format_options
+@where_option()
+@fields_option("Label field to write; may be repeated [default: all].")
+@at_option
+@click.option("--overwrite", is_flag=True, help="Replace what is there.")
+def export(
+    name: str,
+    path: Path,
+    format: str | None,  # noqa: A002
+    options: tuple[str, ...],
+    where: str | None,
+    fields: tuple[str, ...],
+    at: str | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Write a data set, or some of it, as a label file or folder."""
+    ds = opened(name, at)
+    written = ds.export(
+        path,
+        format=format,
+        view=viewed(ds, where),
+        fields=fields or None,
+        options=key_values(options),
+        overwrite=overwrite,
+    )
+    if as_json:
+        _render.document(written)
+        return
+    _render.line(
+        f"wrote {_render.counted(written.samples, 'sample')} with {_render.counted(written.objects, 'object')}"
+        f" to {path} ({_render.counted(len(written.files), 'file')})"
+    )
+    if written.lost:
+        _render.line()
+        lost = sorted(written.lost.items(), key=lambda item: item[1], reverse=True)
+        _render.grid(Grid(("the format cannot hold", "left out"), lost))
+
+
+@command(
+    "copy",
+    examples=[
+        "loopline copy all masks",
+        "loopline copy all masks --where \"split == 'train'\" --field ground_truth",
+        "loopline copy all ./demo/trees --same path",
+    ],
+)
+@dataset_argument
+@click.argument("source", metavar="FROM", shell_complete=_complete.datasets)
+@where_option("Only samples of FROM that meet this condition.")
+@fields_option("Label field to copy; may be repeated [default: all].")
+@existing_option
+@click.option(
+    "--same",
+    type=click.Choice(["path", "content"]),
+    default="content",
+    show_default=True,
+    help="What makes a picture one that is there already.",
+)
+def copy(
+    name: str,
+    source: str,
+    where: str | None,
+    fields: tuple[str, ...],
+    existing: Existing,
+    same: Same,
+    as_json: bool,
+) -> None:
+    """Add the samples of data set FROM to data set NAME, with labels, attributes and tags."""
+    report = ll.open(name).copy_from(
+        viewed(ll.open(source), where), existing=existing, same=same, fields=fields or None
+    )
+    show_added(report, as_json)
