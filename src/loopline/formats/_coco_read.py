@@ -18,7 +18,7 @@ from loopline.formats import _coco_geometry as geometry
 from loopline.formats._coco_classes import category_problems, class_names, keypoints_of
 from loopline.formats._coco_rows import ANNOTATION_KEYS, IMAGE_KEYS, Fault, RowType
 from loopline.formats._columns import ARROW, OpenColumns, json_text
-from loopline.formats._jsonstream import Broken, Elements, JsonFile, Value
+from loopline.formats._jsonstream import WINDOW, Broken, Elements, JsonFile, Value
 from loopline.formats._media import find_root, tidy_name
 from loopline.kernel.exchange import BATCH_ROWS, Event, FieldFound, LabelRows, Problem, SampleRows, Source
 from loopline.kernel.schema import LABEL_COLUMNS, SAMPLE_COLUMNS, Column, FieldKind, LabelField
@@ -63,6 +63,8 @@ class CocoReader:
     codes: dict[int, tuple[int, str, int]] = field(default_factory=dict)  # category id → first index, its id, count
     image_keys: set[str] = field(default_factory=set)
     kind: FieldKind | None = None
+    any_derived: bool = False
+    too_long: set[str] = field(default_factory=set)  # lists that were not kept
 
     def __post_init__(self) -> None:
         schema, name = self.source.schema, self.source.name
@@ -83,6 +85,7 @@ class CocoReader:
             {"images": self.images.decode, array: self.annotations.decode},
             skip={"annotations"} - {array if self.truth else ""},
             report=self.source.report,
+            window=WINDOW,
         )
         for part in file:
             if isinstance(part, Value):
@@ -130,12 +133,13 @@ class CocoReader:
         if part.key == "categories":
             self.categories = [*(self.categories or []), *part.items]
             return
-        kept = self.top.setdefault(part.key, [])
-        if kept is None:
+        if part.key in self.too_long:
             return
+        kept = self.top.setdefault(part.key, [])
         kept += part.items
         if len(json_text(kept)) > MOST_EXTRA_BYTES:
-            self.top[part.key] = None
+            del self.top[part.key]
+            self.too_long.add(part.key)
             yield Problem(
                 "skipped", "a list that COCO does not have is too long to keep", f"{self.path.name}: {part.key}"
             )
@@ -326,6 +330,7 @@ class CocoReader:
         for i in np.flatnonzero((found.boxes[:, 2:] == 0).any(axis=1)).tolist():
             yield Problem("warning", "a box without area", self._where(key, int(index[i]), rows[i].id))
         if found.derived.any():
+            self.any_derived = True
             columns[DERIVED] = pa.array(found.derived.tolist(), pa.bool_(), mask=~found.derived)
             for i in np.flatnonzero(found.derived).tolist():
                 if rows[i].bbox is None:
@@ -416,17 +421,16 @@ class CocoReader:
         if self.truth is None and self.categories is None and not self.codes and self.kind is None:
             return
         meta: dict[str, Any] = {"categories": categories} if self.truth or self.categories is not None else {}
-        kept = {k: v for k, v in self.top.items() if v is not None}
         nested = sorted(self.nested_used | {c.name for c in self.nested.columns})
         absent = sorted({"file_name", "width", "height"} - self.image_keys) if self.root is not None else []
-        more = {"top": kept, "nested": nested, "absent": absent, "unlisted": [[c, n] for c, n in unlisted.items()]}
+        more = {"top": self.top, "nested": nested, "absent": absent, "unlisted": [[c, n] for c, n in unlisted.items()]}
         meta |= {key: value for key, value in more.items() if value}
         if self.truth:
             meta["results"] = True
         points, bones = keypoints_of(categories)
         size = range(len(points))
         kind = self.kind or "box"
-        derived = (Column(DERIVED, "bool"),) if DERIVED not in self.attributes.found and kind == "box" else ()
+        derived = (Column(DERIVED, "bool"),) if self.any_derived else ()
         yield FieldFound(
             LabelField(
                 self.source.name,

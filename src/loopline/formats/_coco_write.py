@@ -71,6 +71,10 @@ class _Writer:
     samples: int = 0
     objects: int = 0
 
+    @property
+    def from_coco(self) -> bool:
+        return self.label_field is not None and "coco" in self.label_field.meta
+
     def write(self, out: BinaryIO) -> None:
         images = _image_ids(self.what)
         self.samples = images.samples.size
@@ -93,7 +97,7 @@ class _Writer:
         out.write(b"{\n")
         for key, value in self.meta.get("top", {}).items():
             out.write(msgspec.json.encode(key) + b": " + msgspec.json.encode(value) + b",\n")
-        if categories or "categories" in self.meta or not self.meta:
+        if categories or "categories" in self.meta or not self.from_coco:
             self._array(out, "categories", iter([categories]))
             out.write(b",\n")
         self._array(out, "images", self._images(images))
@@ -168,13 +172,14 @@ class _Writer:
             return _arrow.values(table[name], kinds[name]) if name in names else [ABSENT] * table.num_rows
 
         stated = get(ID)
+        no_ids = self.from_coco and all(a.name != ID for a in label_field.attributes)
         columns: dict[str, list[Any]] = {}
         ids = plan.ids(stated)
         columns["id"] = stated if self.results else ids
         columns["image_id"] = images.of(_arrow.one(table["sample_id"]).to_numpy())
         columns["category_id"] = [ABSENT if v is ABSENT else codes[v] for v in get("label")]
         if label_field.kind != "class":
-            self._shapes(table, label_field, get, columns, [v is not ABSENT or bool(self.meta) for v in stated])
+            self._shapes(table, label_field, get, columns, [v is not ABSENT or no_ids for v in stated])
         nested = set(self.meta.get("nested", ()))
         inside: dict[str, list[Any]] = {}
         for name in ("score", "track_id", "rotation"):

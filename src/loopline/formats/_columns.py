@@ -63,6 +63,8 @@ class OpenColumns:
         Gives the column's name, its array (None if it would be empty), and the rows whose value is not in it: null in
         the file (not the same as missing), or of another type than the column.
         """
+        if not key:  # a column cannot say that its key was the empty text
+            return "", None, [i for i, v in enumerate(values) if v is not MISSING]
         types = set(map(type, values))
         column = self.found.get(key)
         if not types - _ABSENT:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -27,6 +28,7 @@ FLAGS: Final = ("difficult", "truncated", "occluded")
 BATCH: Final = 4096  # files
 
 _FLAG: Final = {"0": False, "1": True, "false": False, "true": True}
+_ROOT: Final = re.compile(rb"<annotation[\s>]")  # not <annotations>: that is CVAT
 _CORNERS: Final = ["xmin", "ymin", "xmax", "ymax"]
 
 
@@ -324,4 +326,4 @@ def here(path: Path) -> bool:
     """Whether the file's first kB look like a VOC annotation."""
     with path.open("rb") as file:
         head = file.read(2048)
-    return b"<annotation" in head and b"<images" not in head and (b"<object" in head or b"<size" in head)
+    return _ROOT.search(head) is not None and (b"<object" in head or b"<size" in head)
