@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
 import datetime as dt
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
@@ -13,6 +15,7 @@ import pyarrow as pa
 
 from loopline.errors import UnknownField
 from loopline.kernel.schema import DatasetSchema, label_table
+from loopline.store.history import alterations, is_steady, lives, snapshots
 from loopline.store.lake import Lake
 from loopline.store.tables import quoted
 
@@ -102,32 +105,18 @@ def diff(lake: Lake, before: int, after: int) -> Diff:
 
 def changed_keys(lake: Lake, con: duckdb.DuckDBPyConnection, table: str, before: int, after: int, into: str) -> None:
     """Make the temporary table `into` (id): rows that may differ. Comes from the change feed, which knows the files
-    that each snapshot touched; where the feed has a gap (a table made anew, expired snapshots), all rows."""
+    that each snapshot touched; where the feed has a gap (other columns, a table made anew, expired snapshots), all rows."""
     low, high = sorted((before, after))
     if low == high:
         con.execute(f"CREATE OR REPLACE TEMP TABLE {into} (id BIGINT)")
-        return
-    try:
+    elif is_steady(lake, con, table, low, high):
         con.execute(
             f"CREATE OR REPLACE TEMP TABLE {into} AS SELECT DISTINCT id FROM ducklake_table_changes('lake', 'main', ?, ?, ?)",
             [table, low + 1, high],
         )
-        if not _made_anew(con, table, low, high):
-            return
-    except duckdb.Error:
-        pass
-    both = [lake.table(table, snapshot) for snapshot in (before, after)]
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {into} AS SELECT id FROM {both[0]} UNION SELECT id FROM {both[1]}")
-
-
-def _made_anew(con: duckdb.DuckDBPyConnection, table: str, low: int, high: int) -> bool:
-    """Was the table dropped, made or expired between two snapshots? Then the feed tells only of its last life."""
-    row = con.execute(
-        """SELECT count(*) FILTER (list_contains(flatten(map_values(changes)), 'main.' || ?)),
-                  count(*) FROM ducklake_snapshots('lake') WHERE snapshot_id > ? AND snapshot_id <= ?""",
-        [table, low, high],
-    ).fetchone()
-    return row is None or row[0] > 0 or row[1] < high - low
+    else:
+        both = [lake.table(table, snapshot) for snapshot in (before, after)]
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {into} AS SELECT id FROM {both[0]} UNION SELECT id FROM {both[1]}")
 
 
 def _table_diff(
@@ -143,13 +132,18 @@ def _table_diff(
         return TableDiff(rows.num_rows if now else 0, 0 if now else rows.num_rows, 0, {}, rows)
     changed_keys(lake, con, table, before, after, "_differing")
     old, new = ((f"(SELECT * FROM {lake.table(table, s)} WHERE id IN (FROM temp._differing))") for s in (before, after))
-    names = [_names(con, lake.table(table, s)) for s in (before, after)]
-    sides = {
-        n: (f"o.{quoted(n)}" if n in names[0] else "NULL", f"n.{quoted(n)}" if n in names[1] else "NULL")
-        for n in names[1] + names[0]
-    }
+    was_type, now_type = (_types(con, lake.table(table, s)) for s in (before, after))
+    sides = {}
+    for n in dict.fromkeys([*now_type, *was_type]):
+        # A column of another type is compared as text, so that 5 and '5' are alike and 'abc' is no error.
+        cast = "::VARCHAR" if now_type.get(n) != was_type.get(n) else ""
+        sides[n] = tuple(
+            f"{side}.{quoted(n)}{cast}" if n in kinds else "NULL" for side, kinds in (("o", was_type), ("n", now_type))
+        )
     differs = [
-        f"CASE WHEN {o} IS DISTINCT FROM {n} THEN '{name}' END" for name, (o, n) in sides.items() if name != "id"
+        f"CASE WHEN {o} IS DISTINCT FROM {n} THEN {_literal(name)} END"
+        for name, (o, n) in sides.items()
+        if name != "id"
     ]
     owner_text = "".join(f", coalesce(n.{c}, o.{c}) AS {c}" for c in owner)
     rows = con.execute(
@@ -172,8 +166,12 @@ def _table_diff(
     return TableDiff(counts.get("added", 0), counts.get("removed", 0), counts.get("changed", 0), columns, rows)
 
 
-def _names(con: duckdb.DuckDBPyConnection, source: str) -> list[str]:
-    return [row[0] for row in con.execute(f"DESCRIBE FROM {source}").fetchall()]
+def _types(con: duckdb.DuckDBPyConnection, source: str) -> dict[str, str]:
+    return {row[0]: row[1] for row in con.execute(f"DESCRIBE FROM {source}").fetchall()}
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _schema_changes(old: DatasetSchema, new: DatasetSchema) -> tuple[str, ...]:
@@ -186,6 +184,10 @@ def _schema_changes(old: DatasetSchema, new: DatasetSchema) -> tuple[str, ...]:
             f"attribute {name}.", {x.name: x for x in a.attributes}, {x.name: x for x in b.attributes}
         )
         changes += _added_removed(f"class {name}: ", dict.fromkeys(a.classes), dict.fromkeys(b.classes))
+        if replace(a, classes=(), attributes=()) != replace(b, classes=(), attributes=()):
+            changes.append(f"changed field {name}")
+        elif set(a.classes) == set(b.classes) and a.classes != b.classes:
+            changes.append(f"changed order of classes {name}")
     return tuple(sorted(changes))
 
 
@@ -201,30 +203,40 @@ def blame(lake: Lake, owner: str, key: int) -> list[Change]:
 
     Raises UnknownField when nothing with that id was ever there.
     """
-    table = "samples" if owner == "sample" else lake.schema().field(owner).table
-    now = lake.snapshot()
+    table = "samples" if owner == "sample" else label_table(owner)
     with lake.reading() as con:
-        touched = con.execute(
-            "SELECT DISTINCT snapshot_id FROM ducklake_table_changes('lake', 'main', ?, ?, ?) WHERE id = ? ORDER BY 1",
-            [table, _first_snapshot(con), now, key],
-        ).fetchall()
-        if not touched:
-            raise UnknownField(f'there never was an object {key} in "{owner}"', where=str(lake.location))
+        kept = snapshots(con)
+        all_lives = lives(lake, con, table)
+        touched = set(alterations(lake, con, [life.number for life in all_lives]))
+        for life in all_lives:
+            touched |= {life.begin, *([life.end] if life.end is not None else [])}
+            inside = [s for s in kept if life.covers(s)]
+            if inside:
+                feed = con.execute(
+                    "SELECT DISTINCT snapshot_id FROM ducklake_table_changes('lake', 'main', ?, ?, ?) WHERE id = ?",
+                    [life.name, inside[0], inside[-1], key],
+                ).fetchall()
+                touched |= {s for (s,) in feed}
         changes: list[Change] = []
         row: dict[str, Any] | None = None
-        for (snapshot,) in touched:
-            after = _row(con, lake.table(table, snapshot), key)
+        for snapshot in _kept_from(touched, kept):
+            alive = [life.name for life in all_lives if life.covers(snapshot)]
+            found = [_row(con, lake.table(name, snapshot), key) for name in alive]
+            after = next((r for r in found if r is not None), None)
             values = _differences(row, after)
             if values:
                 change = "added" if row is None else "removed" if after is None else "changed"
                 changes.append(Change(snapshot, *_who(con, snapshot), change, values))
             row = after
+    if not changes:
+        raise UnknownField(f'there never was an object {key} in "{owner}"', where=str(lake.location))
     return changes[::-1]
 
 
-def _first_snapshot(con: duckdb.DuckDBPyConnection) -> int:
-    row = con.execute("SELECT min(snapshot_id) FROM ducklake_snapshots('lake')").fetchone()
-    return int(row[0]) if row and row[0] is not None else 0
+def _kept_from(touched: set[int], kept: list[int]) -> list[int]:
+    """Each snapshot, or the next one that is kept, where what happened in an expired one shows."""
+    places = {bisect.bisect_left(kept, snapshot) for snapshot in touched}
+    return [kept[place] for place in sorted(places) if place < len(kept)]
 
 
 def _row(con: duckdb.DuckDBPyConnection, source: str, key: int) -> dict[str, Any] | None:
@@ -237,7 +249,14 @@ def _row(con: duckdb.DuckDBPyConnection, source: str, key: int) -> dict[str, Any
 def _differences(before: dict[str, Any] | None, after: dict[str, Any] | None) -> dict[str, tuple[Any, Any]]:
     old, new = before or {}, after or {}
     names = dict.fromkeys([*new, *old])
-    return {n: (old.get(n), new.get(n)) for n in names if old.get(n) != new.get(n)}
+    return {n: (old.get(n), new.get(n)) for n in names if not _alike(old.get(n), new.get(n))}
+
+
+def _alike(a: object, b: object) -> bool:
+    """Equal, where NaN equals NaN."""
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(_alike(x, y) for x, y in zip(a, b, strict=True))
+    return a == b or (isinstance(a, float) and isinstance(b, float) and math.isnan(a) and math.isnan(b))
 
 
 def _who(con: duckdb.DuckDBPyConnection, snapshot: int) -> tuple[dt.datetime, str, str, str]:

@@ -12,12 +12,13 @@ from loopline.kernel.schema import Column, LabelField, ScalarType, check_name
 from loopline.store import tables
 from loopline.store.lake import Lake, Transaction
 from loopline.store.tables import SQL_TYPES, quoted
-from loopline.store.values import check
+from loopline.store.values import check, column_array
 
 
 def add_column(lake: Lake, column: Column) -> None:
     def body(tx: Transaction) -> None:
         tx.schema().check_new(column.name, "sample column")
+        _check_default(column)
         tables.add_column(tx, column)
         if column.default is not None:
             tx.execute(
@@ -26,6 +27,12 @@ def add_column(lake: Lake, column: Column) -> None:
             )
 
     lake.commit("add column", body, message=f"add column {column.name}")
+
+
+def _check_default(column: Column) -> None:
+    """Raise BadValue for a default that the column itself would refuse."""
+    if column.default is not None:
+        check(column, column_array(column.name, column.type, [column.default]))
 
 
 def drop_column(lake: Lake, name: str) -> None:
@@ -52,6 +59,7 @@ def change_column(lake: Lake, column: Column) -> None:
 
     def body(tx: Transaction) -> None:
         before = tx.schema().column(column.name)
+        _check_default(column)
         _retype(tx, "samples", before, column)
         tables.store(tx, before, column)
 
@@ -63,17 +71,16 @@ def _retype(tx: Transaction, table: str, before: Column, after: Column) -> None:
     name, source = quoted(before.name), tx.table(table)
     if before.type != after.type:
         kind = SQL_TYPES[after.type]
+        value = _converted(name, before.type, after.type)
         lost = tx.execute(
-            f"SELECT count(*), first({name}::VARCHAR) FROM {source} WHERE {name} IS NOT NULL AND try_cast({name} AS {kind}) IS NULL"
+            f"SELECT count(*), first({name}::VARCHAR ORDER BY id) FROM {source} WHERE {name} IS NOT NULL AND {value} IS NULL"
         ).fetchone()
         if lost and lost[0]:
             raise BadValue(
                 f'{lost[0]} values of "{before.name}" cannot become {after.type}, the first is {lost[1]!r}',
                 hint="mend or clear them first",
             )
-        rows = tx.execute(
-            f"SELECT id, try_cast({name} AS {kind}) AS value FROM {source} WHERE {name} IS NOT NULL"
-        ).to_arrow_table()
+        rows = tx.execute(f"SELECT id, {value} AS value FROM {source} WHERE {name} IS NOT NULL").to_arrow_table()
         tx.execute(f"ALTER TABLE {source} DROP COLUMN {name}")
         tx.execute(f"ALTER TABLE {source} ADD COLUMN {name} {kind}")
         if rows.num_rows:
@@ -81,6 +88,21 @@ def _retype(tx: Transaction, table: str, before: Column, after: Column) -> None:
             tx.execute(f"UPDATE {source} AS t SET {name} = v.value FROM _values v WHERE t.id = v.id")
     present = tx.execute(f"SELECT DISTINCT {name} AS v FROM {source}").to_arrow_table()["v"].combine_chunks()
     check(after, present)
+
+
+def _converted(name: str, before: ScalarType, after: ScalarType) -> str:
+    """SQL for a value as another type; null where something would be lost, such as the half of 1.5 as int."""
+    kind = SQL_TYPES[after]
+    if after == "json":  # a column of JSON holds JSON text
+        if before == "text":
+            return f"CASE WHEN json_valid({name}) THEN {name} ELSE to_json({name})::VARCHAR END"
+        return f"to_json({name})::VARCHAR"
+    value = f"try_cast({name} AS {kind})"
+    if before in ("int", "float", "bool") and after in ("int", "float", "bool"):
+        return f"CASE WHEN try_cast({value} AS {SQL_TYPES[before]}) IS NOT DISTINCT FROM {name} THEN {value} END"
+    if after == "int":  # '1.5' casts to 2
+        return f"CASE WHEN regexp_full_match(trim({name}), '[+-]?[0-9]+([.]0*)?') THEN {value} END"
+    return value
 
 
 def add_field(lake: Lake, field: LabelField) -> None:
@@ -171,6 +193,7 @@ def rename_classes(lake: Lake, name: str, new_names: Mapping[str, str], *, messa
 def add_attribute(lake: Lake, field: str, attribute: Column) -> None:
     def body(tx: Transaction) -> None:
         before = tx.schema().field(field)
+        _check_default(attribute)
         tables.store_field(tx, before, replace(before, attributes=(*before.attributes, attribute)))
         if attribute.default is not None:
             tx.execute(
@@ -212,6 +235,7 @@ def change_attribute(lake: Lake, field: str, attribute: Column) -> None:
 
     def body(tx: Transaction) -> None:
         before = tx.schema().field(field)
+        _check_default(attribute)
         _retype(tx, before.table, before.attribute(attribute.name), attribute)
         after = replace(
             before, attributes=tuple(attribute if a.name == attribute.name else a for a in before.attributes)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 import msgspec
 
-from loopline.errors import BadValue, StoreError, UnknownVersion, near
+from loopline.errors import BadValue, Conflict, UnknownVersion, near
 from loopline.kernel.schema import SAMPLE_COLUMNS, DatasetSchema
 from loopline.store import tables
 from loopline.store.diff import changed_keys
 from loopline.store.lake import Lake, Transaction, current_author
 from loopline.store.tables import SQL_TYPES, quoted
+
+RESTORE_TRIES = 8
 
 VersionLike = str | int
 """A version's name, or a snapshot's number."""
@@ -84,14 +87,22 @@ def versions(lake: Lake) -> list[Version]:
 
 def name_version(lake: Lake, name: str, *, message: str = "", snapshot: int | None = None) -> Version:
     """Name a snapshot (the newest, if none is given). Raises BadValue for a name that is taken or looks like a number."""
-    if not name.strip() or name.isdigit() or name in ("now", "latest") or any(c in name for c in "\n\r\t/@"):
+    if (
+        not name.strip()
+        or name != name.strip()
+        or name.isdigit()
+        or len(name) > 200
+        or name in ("now", "latest")
+        or any(c in name for c in "\n\r\t/@")
+    ):
         raise BadValue(
             f'"{name}" cannot name a version',
             hint="use a word such as v1 or first-labels; not a number, 'now', '/' or '@'",
         )
-    at = resolve(lake, snapshot) if snapshot is not None else lake.snapshot()
 
     def body(tx: Transaction) -> Version:
+        # Looked up here, where upkeep cannot expire it in between.
+        at = resolve(lake, snapshot) if snapshot is not None else tx.base
         if tx.number(f"SELECT count(*) FROM {tx.table('version')} WHERE name = ?", [name]):
             raise BadValue(f'there is a version "{name}" already', where=str(lake.location), hint="choose another name")
         tx.execute(
@@ -106,12 +117,13 @@ def name_version(lake: Lake, name: str, *, message: str = "", snapshot: int | No
 
 def drop_version(lake: Lake, name: str) -> None:
     """Take a name away; the snapshot stays until upkeep expires it."""
-    resolve(lake, name)
-    lake.commit(
-        "drop version",
-        lambda tx: tx.execute(f"DELETE FROM {tx.table('version')} WHERE name = ?", [name]),
-        message=f"drop version {name}",
-    )
+
+    def body(tx: Transaction) -> None:
+        if not tx.number(f"DELETE FROM {tx.table('version')} WHERE name = ?", [name]):
+            known = [n for (n,) in tx.execute(f"SELECT name FROM {tx.table('version')}").fetchall()]
+            raise UnknownVersion(f'no version "{name}"', where=str(lake.location), hint=near(name, known))
+
+    lake.commit("drop version", body, message=f"drop version {name}")
 
 
 def resolve(lake: Lake, version: VersionLike) -> int:
@@ -121,8 +133,8 @@ def resolve(lake: Lake, version: VersionLike) -> int:
     named = {v.name: v.snapshot for v in versions(lake)}
     if isinstance(version, str) and version in named:
         return named[version]
-    if isinstance(version, int) or version.isdigit():
-        number = int(version)
+    if isinstance(version, int) or (version.isascii() and version.isdigit()):
+        number = min(int(version), 2**62)
         with lake.reading() as con:
             row = con.execute(
                 "SELECT count(*), max(snapshot_id) FROM ducklake_snapshots('lake') WHERE snapshot_id = ?", [number]
@@ -143,25 +155,36 @@ def restore(lake: Lake, version: VersionLike) -> int:
     Nothing is lost: the state before the restore stays a snapshot like any other. Named versions and counters go on.
     """
     target = resolve(lake, version)
+    for _ in range(RESTORE_TRIES):
+        with suppress(_Overtaken):
+            return _restore(lake, version, target)
+    raise Conflict(
+        f"other writers changed the data set each of the {RESTORE_TRIES} times that the restore was prepared",
+        where=str(lake.location),
+        hint="try again when it is quieter",
+    )
+
+
+class _Overtaken(Exception):
+    """Somebody committed between the preparation of a restore and its transaction."""
+
+
+def _restore(lake: Lake, version: VersionLike, target: int) -> int:
     now = lake.snapshot()
     old, new = lake.schema(target), lake.schema(now)
     with lake.reading() as con:
         plan = _prepare(lake, con, target, now, old, new)
 
         def body(tx: Transaction) -> None:
-            if lake.snapshot() != now:
-                raise StoreError(
-                    "the data set was changed while the restore was prepared",
-                    where=str(lake.location),
-                    hint="run it again",
-                )
+            if tx.base != now:
+                raise _Overtaken
             _restore_schema(tx, old, new)
             for table, key in plan.items():
-                where = f"{key} IN (SELECT {key} FROM temp._changed_{table})" if key else "TRUE"
-                tx.execute(f"DELETE FROM {tx.table(table)} WHERE {where}")
                 tx.execute(
-                    f"INSERT INTO {tx.table(table)} BY NAME SELECT * FROM temp._old_{table}"
-                    + (f" ORDER BY {_order(table)}" if key else "")
+                    f"DELETE FROM {tx.table(table)} AS t WHERE EXISTS (FROM temp._changed_{table} c WHERE {_same_row(key)})"
+                )
+                tx.execute(
+                    f"INSERT INTO {tx.table(table)} BY NAME SELECT * FROM temp._old_{table} ORDER BY {_order(table)}"
                 )
             tx.forget_schema()
             tx.details.update(restored=target)
@@ -170,24 +193,31 @@ def restore(lake: Lake, version: VersionLike) -> int:
     return lake.snapshot()
 
 
+def _same_row(key: Sequence[str]) -> str:
+    return " AND ".join(f"t.{quoted(k)} IS NOT DISTINCT FROM c.{quoted(k)}" for k in key)
+
+
 def _order(table: str) -> str:
-    return "sample_id, id" if table.startswith("label__") else "id"
+    return {"field": "position", "tag": "owner, owner_id"}.get(table, "id" if table == "samples" else "sample_id, id")
 
 
 def _prepare(
     lake: Lake, con: duckdb.DuckDBPyConnection, target: int, now: int, old: DatasetSchema, new: DatasetSchema
-) -> dict[str, str]:
-    """Copy the old rows that are not there now into temporary tables; per table the key that they go by ('' = all rows).
+) -> dict[str, tuple[str, ...]]:
+    """Make temporary tables of the rows to delete and of the old rows to insert; per table, the columns that tell
+    the rows to delete.
 
     Old rows are read before the transaction starts: inside it, a table that it has altered cannot be read as of then.
     """
-    plan: dict[str, str] = {}
+    plan: dict[str, tuple[str, ...]] = {}
     now_tables = set(tables.content_tables(new))
     for table in tables.content_tables(old):
         before = lake.table(table, target)
         if table in ("field", "tag"):
-            con.execute(f"CREATE OR REPLACE TEMP TABLE _old_{table} AS FROM {before}")
-            plan[table] = ""
+            there = lake.table(table, now)
+            con.execute(f"CREATE OR REPLACE TEMP TABLE _changed_{table} AS FROM {there} EXCEPT FROM {before}")
+            con.execute(f"CREATE OR REPLACE TEMP TABLE _old_{table} AS FROM {before} EXCEPT FROM {there}")
+            plan[table] = tuple(con.table(f"temp._old_{table}").columns)
             continue
         same_columns = table in now_tables and _columns(old, table) == _columns(new, table)
         if same_columns:
@@ -201,7 +231,7 @@ def _prepare(
         con.execute(
             f"CREATE OR REPLACE TEMP TABLE _old_{table} AS SELECT * FROM {before} WHERE id IN (FROM temp._changed_{table})"
         )
-        plan[table] = "id"
+        plan[table] = ("id",)
     return plan
 
 
