@@ -26,7 +26,8 @@ class Life:
         return self.begin <= snapshot and (self.end is None or snapshot < self.end)
 
 
-def _catalog(lake: Lake, table: str) -> str:
+def catalog_table(lake: Lake, table: str) -> str:
+    """SQL text that reads a table of the catalog itself."""
     schema = lake.location.schema if isinstance(lake.location, PostgresLocation) else "main"
     return f"__ducklake_metadata_lake.{quoted(schema)}.{table}"
 
@@ -39,7 +40,7 @@ def snapshots(con: duckdb.DuckDBPyConnection) -> list[int]:
 def lives(lake: Lake, con: duckdb.DuckDBPyConnection, table: str) -> list[Life]:
     """Every life of the tables that ever had this name, under their other names too."""
     rows = con.execute(
-        f"SELECT table_id, table_name, begin_snapshot, end_snapshot FROM {_catalog(lake, 'ducklake_table')}"
+        f"SELECT table_id, table_name, begin_snapshot, end_snapshot FROM {catalog_table(lake, 'ducklake_table')}"
     ).fetchall()
     all_lives = [Life(*row) for row in rows]
     names, numbers = {table}, set[int]()
@@ -55,7 +56,7 @@ def lives(lake: Lake, con: duckdb.DuckDBPyConnection, table: str) -> list[Life]:
 def alterations(lake: Lake, con: duckdb.DuckDBPyConnection, numbers: Sequence[int]) -> list[int]:
     """Snapshots at which tables got, lost or changed columns."""
     rows = con.execute(
-        f"SELECT begin_snapshot, end_snapshot FROM {_catalog(lake, 'ducklake_column')} "
+        f"SELECT begin_snapshot, end_snapshot FROM {catalog_table(lake, 'ducklake_column')} "
         "WHERE table_id IN (SELECT unnest(?::BIGINT[]))",
         [list(numbers)],
     ).fetchall()

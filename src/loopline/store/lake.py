@@ -136,14 +136,17 @@ class Lake:
 
     @classmethod
     def create(cls, location: Location, *, data: str | None = None) -> Lake:
-        """A new, empty data set. Raises DatasetExists."""
+        """A new, empty data set; its files go into a folder of its own in `data` (a folder or `s3://bucket/prefix`),
+        which others may share. Raises DatasetExists; StoreError where that folder has files already, because upkeep
+        deletes what the catalog does not know."""
         if isinstance(location, FolderLocation):
             if location.folder.exists() and not location.folder.is_dir():
                 raise StoreError("a data set is a folder, and this is a file", where=str(location))
             location.folder.mkdir(parents=True, exist_ok=True)
             if data is None:  # there before the first row, so that a folder that was moved still finds its files
                 Path(location.default_data).mkdir(exist_ok=True)
-        lake = cls(location, data=data or location.default_data, create=True)
+        path = f"{data.rstrip('/')}/{location.name}" if data else location.default_data
+        lake = cls(location, data=path, create=True)
 
         def make(tx: Transaction) -> None:
             # Asked inside the transaction: a create that was killed half-way may be done again, and of two at once
@@ -153,6 +156,10 @@ class Lake:
                     f'there is a data set "{location.name}" already',
                     where=str(location),
                     hint="open it, or drop it first",
+                )
+            if _has_files(tx.con, path):
+                raise StoreError(
+                    "the place for the files is not empty", where=path, hint="choose another place, or empty it"
                 )
             tables.create(tx)
 
@@ -428,6 +435,14 @@ def current_author() -> str:
 
 def needs_s3(data: str | None) -> bool:
     return data is not None and "://" in data and not data.startswith("file://")
+
+
+def _has_files(con: duckdb.DuckDBPyConnection, path: str) -> bool:
+    if needs_s3(path):
+        row = con.execute("SELECT count(*) FROM (FROM glob(?) LIMIT 1)", [f"{path}/**"]).fetchone()
+        return row is not None and row[0] > 0
+    folder = Path(path.removeprefix("file://"))
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def _use_s3(con: duckdb.DuckDBPyConnection) -> None:
