@@ -1,5 +1,7 @@
 """A real engine over plain tables in memory: what the store gives the query layer, without the store."""
 
+# ruff: noqa: DTZ001 - times in the store are UTC without a zone
+
 from __future__ import annotations
 
 import datetime as dt
@@ -102,7 +104,12 @@ STREET = DatasetSchema(
         Column("meta", "json"),
     ),
     fields=(
-        LabelField("ground_truth", "box", classes=("car", "person", "mask"), attributes=(Column("occluded", "bool"), Column("colour", "text"), Column("wheels", "int"))),
+        LabelField(
+            "ground_truth",
+            "box",
+            classes=("car", "person", "mask"),
+            attributes=(Column("occluded", "bool"), Column("colour", "text"), Column("wheels", "int")),
+        ),
         LabelField("predictions", "box", classes=("car", "person", "mask")),
         LabelField("scene", "class", classes=("day", "night")),
         LabelField("quality", "value"),

@@ -57,9 +57,9 @@ class Here:
 def holds(expr: Expr, here: Here) -> bool:
     match expr:
         case tree.And(parts=parts):
-            return all([holds(p, here) for p in parts])
+            return all(holds(p, here) for p in parts)
         case tree.Or(parts=parts):
-            return any([holds(p, here) for p in parts])
+            return any(holds(p, here) for p in parts)
         case tree.Not(of=of):
             return not holds(of, here)
         case tree.Compare() | tree.Method() | tree.Attr():
@@ -132,7 +132,7 @@ def _raw(expr: Expr, here: Here) -> object:
             return _name(name, here)
         case tree.Attr():
             return _attribute(expr, here)
-        case tree.Item(of=of, key=key):
+        case tree.Item():
             return _item(expr, here)
         case tree.Negative(of=of):
             return _arithmetic(lambda a: -a, evaluate(of, here))
@@ -141,7 +141,7 @@ def _raw(expr: Expr, here: Here) -> object:
         case tree.IfElse(then=then, test=test, otherwise=otherwise):
             return evaluate(then if holds(test, here) else otherwise, here)
         case tree.Compare():
-            return all([_pair(a, op, b, here) for a, op, b in expr.pairs()])
+            return all(_pair(a, op, b, here) for a, op, b in expr.pairs())
         case tree.And() | tree.Or() | tree.Not():
             return holds(expr, here)
         case tree.Call(name=name, args=args):

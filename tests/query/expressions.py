@@ -110,11 +110,17 @@ def numbers(field: str, depth: int) -> Strategy:
         scope.numbers,
         inner.map(tree.negative),
         st.builds(tree.Arithmetic, st.sampled_from(["+", "-", "*", "/", "//", "%"]), inner, inner),
-        st.builds(lambda name, a: tree.Call(name, (a,)), st.sampled_from(["abs", "sqrt", "log", "floor", "ceil", "round"]), inner),
+        st.builds(
+            lambda name, a: tree.Call(name, (a,)),
+            st.sampled_from(["abs", "sqrt", "log", "floor", "ceil", "round"]),
+            inner,
+        ),
         st.builds(lambda name, a, b: tree.Call(name, (a, b)), st.sampled_from(["min", "max"]), inner, inner),
         texts(field).map(lambda t: tree.Call("length", (t,))),
         texts(field).map(lambda t: tree.Call("number", (t,))),
-        st.builds(lambda n, t: tree.Call(n, (t,)), st.sampled_from(["year", "month", "day", "hour", "weekday"]), scope.times),
+        st.builds(
+            lambda n, t: tree.Call(n, (t,)), st.sampled_from(["year", "month", "day", "hour", "weekday"]), scope.times
+        ),
         st.builds(tree.IfElse, inner, conditions(field, depth - 1), inner),
         st.just(tree.Method(Name("tags"), "count")),
     ]
@@ -142,7 +148,9 @@ def aggregates(depth: int) -> Strategy:
             st.builds(lambda c: tree.Method(Name(field), "count", (c,)), where),
             st.just(tree.Call("len", (Name(field),))),
             st.builds(lambda f, v: tree.Method(Name(field), f, (v,)), st.sampled_from(["min", "max"]), value),
-            st.builds(lambda f, v, c: tree.Method(Name(field), f, (v, c)), st.sampled_from(["min", "max"]), value, where),
+            st.builds(
+                lambda f, v, c: tree.Method(Name(field), f, (v, c)), st.sampled_from(["min", "max"]), value, where
+            ),
         )
 
     return st.sampled_from(ANY_FIELD).flatmap(of)
@@ -173,7 +181,11 @@ def conditions(field: str, depth: int) -> Strategy:
             st.sampled_from(["contains", "startswith", "endswith"]),
             some_texts,
         ),
-        st.builds(lambda a, p: tree.Method(a, "matches", (Const(p),)), text, st.sampled_from(["a", "^c", "r$", "[0-9]+", "本"])),
+        st.builds(
+            lambda a, p: tree.Method(a, "matches", (Const(p),)),
+            text,
+            st.sampled_from(["a", "^c", "r$", "[0-9]+", "本"]),
+        ),
         st.builds(one, st.sampled_from(["todo", "日本", "none"]).map(Const), membership, st.just(Name("tags"))),
         st.builds(one, st.just(Name("tags")), nothing, st.just(Const(None))),
     ]
@@ -188,7 +200,9 @@ def conditions(field: str, depth: int) -> Strategy:
         options += [
             st.sampled_from(ANY_FIELD).flatmap(
                 lambda f: st.builds(
-                    lambda name, c: tree.Method(owner(f), name, (c,)), st.sampled_from(["any", "all"]), conditions(f, depth - 1)
+                    lambda name, c: tree.Method(owner(f), name, (c,)),
+                    st.sampled_from(["any", "all"]),
+                    conditions(f, depth - 1),
                 )
             ),
             st.sampled_from(ANY_FIELD).map(lambda f: tree.Method(owner(f), "any")),
@@ -204,7 +218,14 @@ def conditions(field: str, depth: int) -> Strategy:
                 st.builds(one, _paths("scene.label"), st.sampled_from(["==", "!=", "<"]), text),
                 st.builds(one, _paths("scene.label"), membership, in_texts),
                 st.builds(one, _paths("quality.value", "scene.score"), ops, number_leaf),
-                st.builds(lambda a, x, b, y, c: tree.Compare(a, (x, y), (b, c)), number_leaf, ops, _paths("quality.value"), ops, number_leaf),
+                st.builds(
+                    lambda a, x, b, y, c: tree.Compare(a, (x, y), (b, c)),
+                    number_leaf,
+                    ops,
+                    _paths("quality.value"),
+                    ops,
+                    number_leaf,
+                ),
                 st.builds(one, _paths("quality.value", "scene.label"), nothing, st.just(Const(None))),
                 st.just(tree.Method(_attr("scene", "label"), "contains", (Const("a"),))),
             ]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from loopline.query.parse import parse
 from loopline.query.view import View
+
 from . import expressions
 from .evaluator import Here, evaluate, holds
 from .worlds import world
@@ -27,7 +28,9 @@ def test_a_condition_picks_the_samples_that_the_evaluator_picks(seed, condition)
 
 
 @QUICK
-@given(SEEDS, st.sampled_from(expressions.ANY_FIELD).flatmap(lambda f: st.tuples(st.just(f), expressions.conditions(f, 2))))
+@given(
+    SEEDS, st.sampled_from(expressions.ANY_FIELD).flatmap(lambda f: st.tuples(st.just(f), expressions.conditions(f, 2)))
+)
 def test_a_condition_picks_the_objects_that_the_evaluator_picks(seed, picked):
     field, condition = picked
     data, engine = world(seed)

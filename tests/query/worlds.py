@@ -1,5 +1,7 @@
 """Random data sets, with everything that is ugly: missing values, NaN, infinities, no objects, every script."""
 
+# ruff: noqa: DTZ001 - times in the store are UTC without a zone
+
 from __future__ import annotations
 
 import datetime as dt
@@ -12,9 +14,43 @@ from .evaluator import World
 
 NUMBERS = [None, math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, -1.0, 0.5, 0.25, 2.5, 3.5, -7.25, 1e-9, 1e18, 100.0]
 WHOLE = [None, 0, 1, 2, 3, -1, -7, 10, 640, 2**31, 2**53, 2**62, -(2**63), 2**63 - 1]
-TEXTS = [None, "", "a", "car", "Car", "person", "day", "night", "rain", "müßig", "日本", "👍🏽", "a'b", "%_", "\\d", "10", " x ", "nan", "\0"]
-TIMES = [None, dt.datetime(2026, 1, 1), dt.datetime(2026, 1, 1, 12, 30), dt.datetime(1969, 7, 20, 20, 17, 40, 5), dt.datetime(2030, 12, 31)]
-JSON = [None, "{}", '{"camera": "front"}', '{"camera": {"id": 3, "lens/x": "w~"}}', '["a", 1.5]', "broken{", '{"camera": null}']
+TEXTS = [
+    None,
+    "",
+    "a",
+    "car",
+    "Car",
+    "person",
+    "day",
+    "night",
+    "rain",
+    "müßig",
+    "日本",
+    "👍🏽",
+    "a'b",
+    "%_",
+    "\\d",
+    "10",
+    " x ",
+    "nan",
+    "\0",
+]
+TIMES = [
+    None,
+    dt.datetime(2026, 1, 1),
+    dt.datetime(2026, 1, 1, 12, 30),
+    dt.datetime(1969, 7, 20, 20, 17, 40, 5),
+    dt.datetime(2030, 12, 31),
+]
+JSON = [
+    None,
+    "{}",
+    '{"camera": "front"}',
+    '{"camera": {"id": 3, "lens/x": "w~"}}',
+    '["a", 1.5]',
+    "broken{",
+    '{"camera": null}',
+]
 TAGS = ["todo", "done", "日本", "a'b", ""]
 
 

@@ -77,7 +77,9 @@ SAMPLE_COLUMNS: Final[dict[str, ScalarType]] = {
     "frame_count": "int",
 }
 
-_RESERVED: Final[frozenset[str]] = frozenset({"tags", "box", "F", "any", "all", "count", "min", "max", "mean", "sum"})
+_RESERVED: Final[frozenset[str]] = frozenset(
+    {"tags", "box", "sample", "F", "any", "all", "count", "min", "max", "mean", "sum"}
+)
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}\Z")
 
 

@@ -214,9 +214,11 @@ class _Reader:
 
     def calls(self, node: ast.expr) -> list[ast.expr]:
         found: list[ast.expr] = []
-        while isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr) and len(found) <= MAX_STEPS:
+        while isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
             found.append(node.right)
             node = node.left
+            if len(found) >= MAX_STEPS:
+                raise self.fault(node, f"a view has at most {MAX_STEPS} steps")
         return [node, *reversed(found)]
 
     def fault(self, node: ast.expr, what: str, hint: str = "") -> QuerySyntaxError:
@@ -228,6 +230,11 @@ class _Reader:
                 return ()
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _READERS:
                 return (_READERS[name](self, node, args),)
+            case ast.Call(keywords=[keyword, *_]):
+                column = self.source.at(keyword.lineno, keyword.col_offset)
+                raise QuerySyntaxError(
+                    "arguments have no names here", text=self.text, column=column, hint="a comparison is written =="
+                )
             case ast.Call(func=ast.Name(id=name)):
                 raise self.fault(node, f'no step "{name}", or not with these arguments', near(name, _READERS, limit=20))
         raise self.fault(node, "a view is steps joined by |", "for example where(width > 640) | limit(10)")

@@ -94,7 +94,7 @@ def python_ast(text: str, *, longest: int = MAX_CHARACTERS) -> ast.expr:
             hint="select samples by id with view.select(ids) instead of listing them",
         )
     flat = _one_line(text)
-    body = flat.lstrip(" ")
+    body = flat.strip(" ")
     if not body.strip():
         raise QuerySyntaxError("the expression is empty", text=text, column=0)
     try:
@@ -102,7 +102,7 @@ def python_ast(text: str, *, longest: int = MAX_CHARACTERS) -> ast.expr:
             warnings.simplefilter("ignore")  # about '\d' in a pattern: it means what the reader thinks it means
             found = ast.parse(body, mode="eval").body
     except SyntaxError as error:
-        column = Source(text).at(error.lineno or 1, max(0, (error.offset or 1) - 1), in_bytes=False)
+        column = Source(text).at(error.lineno or 1, (error.offset or len(body) + 1) - 1, in_bytes=False)
         raise QuerySyntaxError(
             _plain(error.msg), text=text, column=min(column, len(text)), hint=_advice(text)
         ) from None

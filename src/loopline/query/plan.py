@@ -65,6 +65,11 @@ class Plan:
         """SQL of the id of a row."""
         return self._state.key
 
+    @property
+    def is_everything(self) -> bool:
+        """Whether the rows are all samples there are."""
+        return not self.field and not self._state.conditions and not self.statement.steps
+
     # -- questions
 
     def value(self, expression: Expr | str) -> Bound:
@@ -78,10 +83,6 @@ class Plan:
         listed = ", ".join(columns)  # first: computing the columns may add joins to the rows
         order = f" ORDER BY {state.order_by()}" if ordered else ""
         return self.statement.with_steps(f"SELECT {listed} FROM {state.rows.source}{joins}{self._where()}{order}{tail}")
-
-    def require(self, condition: str) -> None:
-        """Only rows that meet SQL of the caller's own."""
-        self._state.conditions.append(condition)
 
     def _where(self) -> str:
         conditions = self._state.conditions
@@ -164,16 +165,13 @@ class Plan:
     def _to_objects(self, name: str) -> None:
         self._outer = self._state
         state = _State(Rows.objects(self.statement, name))
-        if not self._is_everything():
+        if not self.is_everything:
             inside = self._named(by=None, tail="")
             state.conditions.append(f"{state.rows.sample_id} IN (SELECT id FROM {inside})")
         self._state, self.field = state, name
         kept = self.kept.get(name)
         if kept is not None:
             state.conditions.append(condition_sql(kept, state.rows))
-
-    def _is_everything(self) -> bool:
-        return not self._state.conditions and not self.statement.steps
 
     def _to_samples(self) -> None:
         if self._outer is None:

@@ -18,19 +18,31 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def answering(engine: Engine, statement: Statement, sql: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A cursor that has run the statement. An error of the engine becomes a QueryError."""
+def cursor_of(engine: Engine) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A cursor for several statements. An error of the engine becomes a QueryError."""
     import duckdb
 
     cursor = engine.cursor()
     try:
-        yield cursor.execute(sql, _used(statement, sql) or None)
+        yield cursor
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
         raise QueryError(f"the engine could not answer: {error}", hint="view.explain() shows the SQL") from error
     finally:
         cursor.close()
+
+
+def answered(cursor: duckdb.DuckDBPyConnection, statement: Statement, sql: str) -> duckdb.DuckDBPyConnection:
+    """The cursor, after it has run the SQL with the statement's parameters."""
+    return cursor.execute(sql, _used(statement, sql) or None)
+
+
+@contextmanager
+def answering(engine: Engine, statement: Statement, sql: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A cursor that has run the SQL with the statement's parameters."""
+    with cursor_of(engine) as cursor:
+        yield answered(cursor, statement, sql)
 
 
 def _used(statement: Statement, sql: str) -> dict[str, object]:

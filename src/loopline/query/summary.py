@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -70,27 +70,53 @@ def facets(engine: Engine, plan: Plan, expression: Expr | str, limit: int | None
     `count` counts rows of the view (objects, where the values are theirs), `samples` the samples that have the value.
     """
     checked, parsed = _aimed(plan, expression)
-    tail = "" if limit is None else f" LIMIT {int(limit)}"
+    sample = f", {plan.rows.sample_id} AS sample" if plan.field else ""
     if parsed == tree.Name("tags"):
         owner = plan.statement.bind(plan.field or SAMPLE_OWNER)
-        sample = f", {plan.rows.sample_id} AS sample" if plan.field else ""
-        rows = plan.select([f"{plan.key} AS id{sample}"], ordered=False)
-        samples = "count(DISTINCT v.sample)" if plan.field else "count(DISTINCT v.id)"
-        sql = (
-            f"SELECT t.tag AS value, count(DISTINCT v.id) AS count, {samples} AS samples FROM ({rows}) AS v"
-            f" JOIN (FROM {plan.statement.table('tag')}) AS t ON t.owner_id = v.id AND t.owner = {owner}"
-            f" GROUP BY value ORDER BY count DESC, value{tail}"
-        )
-        return run.table(engine, plan.statement, sql)
-    value = settled_sql(plan.value(checked), plan.rows)
-    sample = f", {plan.rows.sample_id} AS sample" if plan.field else ""
-    rows = plan.select([f"{value} AS value{sample}"], ordered=False)
-    samples = "count(DISTINCT sample)" if plan.field else "count(*)"
-    sql = (
-        f"SELECT value, count(*) AS count, {samples} AS samples FROM ({rows})"
-        f" GROUP BY value ORDER BY count DESC, value NULLS LAST{tail}"
+        tags = f"(SELECT DISTINCT owner_id, tag FROM (FROM {plan.statement.table('tag')}) WHERE owner = {owner})"
+        if plan.is_everything:
+            rows = f"SELECT tag AS value FROM {tags}"
+        else:
+            ids = plan.select([f"{plan.key} AS id{sample}"], ordered=False)
+            columns = "tag AS value, sample" if sample else "tag AS value"
+            rows = f"SELECT {columns} FROM ({ids}) AS v JOIN {tags} AS t ON t.owner_id = v.id"
+    else:
+        value = settled_sql(plan.value(checked), plan.rows)
+        rows = plan.select([f"{value} AS value{sample}"], ordered=False)
+    tail = "" if limit is None else f" LIMIT {int(limit)}"
+    counted = (
+        f"SELECT value, count(*) AS count FROM ({rows}) GROUP BY value ORDER BY count DESC, value NULLS LAST{tail}"
     )
-    return run.table(engine, plan.statement, sql)
+    found = run.table(engine, plan.statement, counted)
+    if not plan.field:
+        return found.append_column("samples", found["count"])
+    return found.append_column("samples", _samples_with(engine, plan, rows, found))
+
+
+MAX_BITS: Final = 8 * 64 * 1024 * 1024
+
+
+def _samples_with(engine: Engine, plan: Plan, rows: str, top: pa.Table) -> pa.Array:
+    """For each value in `top`, the number of samples that have it. `rows` is SQL of value and sample."""
+    statement = plan.statement
+    with run.answering(
+        engine, statement, f"SELECT min(id), max(id) FROM (FROM {statement.table('samples')})"
+    ) as cursor:
+        first, last = cursor.fetchall()[0]
+    if top.num_rows == 0 or first is None:
+        return pa.array([0] * top.num_rows, pa.int64())
+    distinct = "count(DISTINCT sample)"
+    if (last - first + 1) * top.num_rows <= MAX_BITS:
+        # One bit a sample and value: three times as fast as count(DISTINCT), and its memory is known.
+        distinct = f"bit_count(bitstring_agg(sample, {int(first)}, {int(last)}))"
+    with run.cursor_of(engine) as con:
+        con.register("facet_values", top.select(["value"]))
+        sql = (
+            f"SELECT t.value, {distinct} FROM ({rows}) AS v JOIN facet_values AS t"
+            f" ON v.value IS NOT DISTINCT FROM t.value GROUP BY t.value"
+        )
+        counts = dict(run.answered(con, statement, sql).fetchall())
+    return pa.array([counts.get(value, 0) for value in top["value"].to_pylist()], pa.int64())
 
 
 def histogram(
@@ -109,40 +135,51 @@ def histogram(
     sql = settled_sql(found, plan.rows)
     sql = f"CAST({f'epoch_us({sql})' if is_time else sql} AS DOUBLE)"
     rows = plan.select([f"{sql} AS x"], ordered=False)
-    low, high = _limits(engine, plan, rows) if limits is None else map(_as_number, limits)
+    is_tame = limits is None
+    if limits is None:
+        low, high = _extent(engine, plan, rows)
+        if not (np.isfinite(low) and np.isfinite(high)):
+            is_tame = False
+            low, high = _extent(engine, plan, f"SELECT x FROM ({rows}) WHERE isfinite(x)")
+    else:
+        low, high = map(_as_number, limits)
     if not (np.isfinite(low) and np.isfinite(high) and low <= high):
         raise QueryTypeError("the range of a histogram goes from a number to a greater one")
     if low == high:
         low, high = low - 0.5, high + 0.5  # as numpy.histogram does
     counts = np.zeros(bins, np.int64)
     missing = outside = 0
-    for place, count in _counted(engine, plan, rows, bins, low, high):
+    for place, count in _counted(engine, plan, rows, bins / (high - low), None if is_tame else (low, high), low):
         if place is None:
             missing = count
         elif place < 0:
             outside = count
         else:
-            counts[place] = count
+            counts[min(place, bins - 1)] += count
     edges = np.linspace(low, high, bins + 1)
     return Histogram(edges.astype("int64").astype("datetime64[us]") if is_time else edges, counts, missing, outside)
 
 
-def _limits(engine: Engine, plan: Plan, rows: str) -> tuple[float, float]:
-    sql = f"SELECT min(x), max(x) FROM ({rows}) WHERE isfinite(x)"
-    with run.answering(engine, plan.statement, sql) as cursor:
+def _extent(engine: Engine, plan: Plan, rows: str) -> tuple[float, float]:
+    """The least and greatest value; 0 and 1 where there is none."""
+    with run.answering(engine, plan.statement, f"SELECT min(x), max(x) FROM ({rows})") as cursor:
         low, high = cursor.fetchall()[0]
     return (0.0, 1.0) if low is None else (low, high)
 
 
-def _counted(engine: Engine, plan: Plan, rows: str, bins: int, low: float, high: float) -> list[tuple[int | None, int]]:
-    """Bin and number of rows; bin None for missing values, -1 for those outside."""
+def _counted(
+    engine: Engine, plan: Plan, rows: str, per_unit: float, limits: tuple[float, float] | None, low: float
+) -> list[tuple[int | None, int]]:
+    """Bin and number of rows; bin None for missing values, -1 for those outside of `limits`.
+
+    A value on the last edge gets the bin after the last one.
+    """
     bind = plan.statement.bind
-    first, last, per_unit = bind(float(low)), bind(float(high)), bind(bins / (high - low))
-    sql = (
-        f"SELECT CASE WHEN x IS NULL THEN NULL WHEN x < {first} OR x > {last} THEN -1"
-        f" ELSE least(CAST(floor((x - {first}) * {per_unit}) AS BIGINT), {bins - 1}) END AS bin, count(*)"
-        f" FROM ({rows}) GROUP BY bin"
-    )
+    place = f"CAST(floor((x - {bind(float(low))}) * {bind(float(per_unit))}) AS INTEGER)"
+    if limits is not None:
+        outside = f"x < {bind(float(limits[0]))} OR x > {bind(float(limits[1]))}"
+        place = f"CASE WHEN x IS NULL THEN NULL WHEN {outside} THEN -1 ELSE {place} END"
+    sql = f"SELECT {place} AS bin, count(*) FROM ({rows}) GROUP BY bin"
     with run.answering(engine, plan.statement, sql) as cursor:
         return cursor.fetchall()
 
