@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
-from xml.etree.ElementTree import Element, TreeBuilder
+from xml.etree.ElementTree import Element, TreeBuilder, indent, tostring
 from xml.parsers import expat
 
 from loopline.errors import FormatError
@@ -13,6 +15,7 @@ from loopline.kernel.exchange import quiet
 
 WINDOW: Final = 1 << 18
 _MOST_DEPTH: Final = 100
+_NOT_XML: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
 
 
 def elements(path: Path, tags: frozenset[str], report: Callable[[int, int], None] = quiet) -> Iterator[Element]:
@@ -56,11 +59,16 @@ def root_tag(path: Path, most: int = 1 << 16) -> tuple[str, bytes]:
 
     parser.StartElementHandler = start
     parser.StartDoctypeDeclHandler = _refuse
-    try:
+    with suppress(expat.ExpatError, ValueError, LookupError):
         parser.Parse(head, False)
-    except (expat.ExpatError, ValueError, LookupError):
-        pass
     return (found[0] if found else ""), head
+
+
+def lines(element: Element, level: int = 0) -> bytes:
+    """The element as indented lines. Control characters, which XML cannot hold in any form, become U+FFFD."""
+    indent(element, "  ", level)
+    text = tostring(element, encoding="utf-8", xml_declaration=False).rstrip()
+    return b"  " * level + _NOT_XML.sub(b"\xef\xbf\xbd", text) + b"\n"
 
 
 def _refuse(*_: object) -> None:
