@@ -276,3 +276,9 @@ def test_real_sets_have_the_counts_of_their_readmes_and_come_back_the_same(
 def flat(element: ET.Element) -> Any:
     """An element without the order of its children and without white space."""
     return element.tag, (element.text or "").strip(), sorted((flat(c) for c in element), key=repr)
+
+
+def test_cvat_files_are_told_apart(tmp_path: Path) -> None:
+    put(tmp_path, {"a.xml": "<annotations><meta><task><size>1</size></task></meta></annotations>", "b.xml": xml()})
+    assert voc.sniff(tmp_path / "a.xml") is None
+    assert voc.sniff(tmp_path / "b.xml") is not None

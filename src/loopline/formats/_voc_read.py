@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath

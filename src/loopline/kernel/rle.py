@@ -89,7 +89,7 @@ def compress(counts: IntArray | Sequence[int]) -> bytes:
     """Counts as COCO's text.
 
     >>> compress([6, 1, 40, 4, 5])
-    b'61X13m0'
+    b'61X13mN'
     """
     runs = np.asarray(counts, np.int64)
     if not runs.size:
