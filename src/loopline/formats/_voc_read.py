@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
