@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
 
 import loopline as ll
+from loopline.store.location import home, is_postgres, names_in
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -34,7 +36,11 @@ def _formats(_ctx: click.Context) -> list[str]:
     return registry.names()
 
 
-datasets = _completer(lambda _ctx: ll.list_datasets(), paths=True)
+def _names(_ctx: click.Context) -> list[str]:
+    return [] if is_postgres(home()) else names_in(Path(home()).expanduser())
+
+
+datasets = _completer(_names, paths=True)
 fields = _completer(lambda ctx: [f.name for f in _dataset(ctx).schema.fields])
 columns = _completer(lambda ctx: [c.name for c in _dataset(ctx).schema.columns])
 names = _completer(

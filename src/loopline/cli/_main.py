@@ -71,6 +71,13 @@ class Commands(click.Group):
             raise click.UsageError(f'no command "{args[0]}"; {near(args[0], HOMES, limit=len(HOMES))}', ctx)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # whoever read the output has seen enough, as in `loopline query … | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(SUCCESS)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, names in SECTIONS.items():
             rows = [(name, _short_help(self.get_command(ctx, name))) for name in names]
@@ -104,7 +111,6 @@ def run(args: Sequence[str]) -> int:
     as_json = "--json" in args
     try:
         loopline.main(args=list(args), prog_name="loopline", standalone_mode=False)
-        sys.stdout.flush()
     except click.exceptions.Exit as asked:
         return asked.exit_code
     except (click.Abort, KeyboardInterrupt):
@@ -112,8 +118,6 @@ def run(args: Sequence[str]) -> int:
         return INTERRUPTED
     except click.ClickException as wrong:
         return _wrong_usage(wrong, as_json)
-    except BrokenPipeError:  # whoever read the output has seen enough, as in `loopline query … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Stopped as stopped:
         _report("Stopped", stopped, as_json)
         return INTERRUPTED

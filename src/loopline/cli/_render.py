@@ -118,14 +118,16 @@ def _rich(headers: Sequence[str], cells: Sequence[Sequence[str]], right: Sequenc
 def _aligned(headers: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
     lines = [[clean(header) for header in headers], *cells]
     widths = [max(_width(row[i]) for row in lines) for i in range(len(headers))]
+    text_lines: list[str] = []
     for number, row in enumerate(lines):
         padded = [
             " " * (width - _width(text)) + text if numbers else text + " " * (width - _width(text))
             for text, width, numbers in zip(row, widths, right, strict=True)
         ]
-        click.echo("  ".join(padded).rstrip())
+        text_lines.append("  ".join(padded).rstrip())
         if number == 0:
-            click.echo("  ".join("-" * width for width in widths))
+            text_lines.append("  ".join("-" * width for width in widths))
+    click.echo("\n".join(text_lines))
 
 
 def _width(text: str) -> int:

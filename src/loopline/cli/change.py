@@ -37,7 +37,10 @@ def _undo(name: str, before: int) -> None:
 @field_option
 @click.option("--remove", is_flag=True, help="Take the tags away.")
 def tag(name: str, tags: tuple[str, ...], where: str | None, field: str | None, remove: bool, as_json: bool) -> None:
-    """Tag samples, or objects, or take tags away. To name a state of the data set: loopline version."""
+    """Tag samples or objects, or take tags away.
+
+    To name a state of the data set: loopline version.
+    """
     ds = ll.open(name)
     which = _chosen(ds, where, field)
     changed = ds.untag(which, *tags) if remove else ds.tag(which, *tags)
@@ -86,7 +89,10 @@ def set_(
     where: str | None,
     as_json: bool,
 ) -> None:
-    """Set a sample column to one value, to an expression, or from a CSV file. Add it first: loopline column add."""
+    """Set a sample column.
+
+    To one value, to an expression, or from a CSV file. The column has to be there: loopline column add.
+    """
     if sum((value is not None, clear, expression is not None, table is not None)) != 1:
         raise click.UsageError("give one of --value, --clear, --expr and --csv")
     ds = ll.open(name)
@@ -172,7 +178,10 @@ def _from_csv(view: ll.View, file: Path, key: str, column: str, kind: PhysicalTy
 @click.option("--where", metavar="EXPR", required=True, help="Which samples or objects.")
 @field_option
 def delete(name: str, where: str, field: str | None, as_json: bool) -> None:
-    """Delete samples with their labels, or objects. The media files stay, and so do earlier versions."""
+    """Delete samples with their labels, or objects.
+
+    The media files stay, and so do earlier versions.
+    """
     ds = ll.open(name)
     before = ds.snapshot
     deleted = ds.delete(_chosen(ds, where, field))

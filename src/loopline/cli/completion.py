@@ -20,7 +20,10 @@ from loopline.cli._command import command
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str, as_json: bool) -> None:
-    """Print the script that makes a shell complete commands, data sets, fields, versions and formats."""
+    """Print the completion script of a shell.
+
+    It completes commands, options, data sets, fields, versions, tags and formats.
+    """
     found = get_completion_class(shell)
     assert found is not None
     script = found(ctx.find_root().command, {}, "loopline", "_LOOPLINE_COMPLETE").source()

@@ -54,7 +54,10 @@ def list_(as_json: bool) -> None:
 @dataset_argument
 @at_option
 def info(name: str, at: str | None, as_json: bool) -> None:
-    """Show what a data set holds: samples, label fields, columns, tags, versions."""
+    """Show what a data set holds.
+
+    Its samples, label fields with classes and attributes, columns, tags and versions.
+    """
     found = opened(name, at).info()
     if as_json:
         _render.document(found)
@@ -108,7 +111,10 @@ def drop(name: str, yes: bool, as_json: bool) -> None:
 @click.option("--expire-older-than", "age", metavar="AGE", help="Forget unnamed snapshots older than 30d, 12h, 2w, …")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 def upkeep(name: str, age: str | None, dry_run: bool, as_json: bool) -> None:
-    """Merge small files, forget old snapshots, delete unused files. Named versions always stay."""
+    """Merge small files, forget old snapshots.
+
+    Unused files are deleted. Named versions always stay, with everything that they hold.
+    """
     found = ll.open(name).upkeep(expire_older_than=None if age is None else duration(age), dry_run=dry_run)
     if as_json:
         _render.document(found)

@@ -24,7 +24,7 @@ from loopline.cli._render import Grid
     help="A folder of pictures, each with a Pascal VOC file beside it [default: those of the package deepforest].",
 )
 def demo(folder: Path, pictures: Path | None, as_json: bool) -> None:
-    """Take a data set of trees seen from the air once round the loop.
+    """Take trees seen from the air once round the loop.
 
     Everything goes into FOLDER [default: ./demo], which every run makes anew: tiles of the photographs, the data set
     FOLDER/trees, and what is exported. The pictures are those of the Python package deepforest where it is installed;

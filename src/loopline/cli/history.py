@@ -21,7 +21,7 @@ version_argument = click.argument("version", shell_complete=_complete.versions)
 @dataset_argument
 @limit_option()
 def log(name: str, limit: int, as_json: bool) -> None:
-    """Show what was done, by whom and when, newest first."""
+    """Show what was done, by whom and when."""
     entries = ll.open(name).log(limit or None)
     if as_json:
         _render.document(entries)
@@ -44,7 +44,10 @@ def log(name: str, limit: int, as_json: bool) -> None:
 @click.option("--snapshot", type=int, metavar="N", help="Name this snapshot [default: the newest].")
 @click.option("--remove", is_flag=True, help="Take the name away; its snapshot stays.")
 def version(name: str, version: str | None, message: str, snapshot: int | None, remove: bool, as_json: bool) -> None:
-    """Name the state of a data set; without VERSION, list the names."""
+    """Name the state of a data set, or list the names.
+
+    To tag samples: loopline tag.
+    """
     ds = ll.open(name)
     if version is None:
         found = ds.versions()
@@ -71,7 +74,10 @@ def version(name: str, version: str | None, message: str, snapshot: int | None, 
 @click.option("--rows", is_flag=True, help="Show the samples and objects that changed, too.")
 @limit_option()
 def diff(name: str, before: str, after: str, rows: bool, limit: int, as_json: bool) -> None:
-    """Compare two versions or snapshots; the second is the newest state where it is not given."""
+    """Compare two versions.
+
+    BEFORE and AFTER are names or numbers of snapshots; AFTER is the newest state where it is not given.
+    """
     found = ll.open(name).diff(before, after)
     if as_json:
         _render.document(found.counts() | ({"rows": _row_documents(found, limit)} if rows else {}))
@@ -119,7 +125,10 @@ def _row_documents(found: Diff, limit: int) -> dict[str, list[dict[str, Any]]]:
 @dataset_argument
 @version_argument
 def restore(name: str, version: str, as_json: bool) -> None:
-    """Make everything as it was at a version. This is a new snapshot: what there is now is not lost."""
+    """Make everything as it was at a version.
+
+    This is a new snapshot: what there is now is not lost.
+    """
     ds = ll.open(name)
     before = ds.snapshot
     snapshot = ds.restore(version)
@@ -135,7 +144,10 @@ def restore(name: str, version: str, as_json: bool) -> None:
 @click.argument("id", type=int)
 @click.option("--field", help="An object of this label field [default: a sample].", shell_complete=_complete.fields)
 def blame(name: str, id: int, field: str | None, as_json: bool) -> None:  # noqa: A002
-    """Show who changed what of a sample or object, newest first. Ids come from loopline query."""
+    """Show who changed what of a sample or object.
+
+    Newest first. Ids come from loopline query.
+    """
     changes = ll.open(name).blame(id, field)
     if as_json:
         _render.document(changes)

@@ -90,7 +90,8 @@ def query(
         return
     if not asked:
         chosen = _filled(chosen, rows)
-    _render.grid(Grid(chosen, [[row[column] for column in chosen] for row in rows]))
+    if rows:
+        _render.grid(Grid(chosen, [[row[column] for column in chosen] for row in rows]))
     word = "object" if field else "sample"
     shown = f"{len(rows):,} of {_render.counted(found, word)}; --limit 0 shows all"
     _render.note(shown if len(rows) < found else _render.counted(found, word))
@@ -106,17 +107,20 @@ def _show_plan(view: ll.View | ll.ObjectView, as_json: bool) -> None:
 _SAMPLE = ("id", "path", "split", "width", "height", "duration_s")
 _OBJECT = ("id", "sample_id", "sample.path", "frame", "label", "score", "track_id", "value")
 _BOX = ("box.x", "box.y", "box.w", "box.h")
+_OWN = 5  # of the user's own columns at most, so that a line stays a line
 
 
 def _shown_columns(ds: ll.Dataset, field: str | None) -> list[str]:
     """What a person wants to see of a sample or of an object, when nothing was asked for."""
     schema = ds.schema
     if field is None:
-        return [*_SAMPLE, *(c.name for c in schema.columns), *(f"{f.name}.count()" for f in schema.fields), "tags"]
+        own = [c.name for c in schema.columns if c.type != "json"][:_OWN]
+        return [*_SAMPLE, *own, *(f"{f.name}.count()" for f in schema.fields), "tags"]
     known = schema.field(field)
-    own = known.columns()
-    box = _BOX if "x" in own else ()
-    return [*(c for c in _OBJECT if c in own or "." in c), *box, *(a.name for a in known.attributes), "tags"]
+    columns = known.columns()
+    box = _BOX if "x" in columns else ()
+    attributes = [a.name for a in known.attributes if a.type != "json"][:_OWN]
+    return [*(c for c in _OBJECT if c in columns or "." in c), *box, *attributes, "tags"]
 
 
 def _filled(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -138,7 +142,10 @@ def _filled(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> list[str]
 @limit_option()
 @at_option
 def facets(name: str, of: str, where: str | None, limit: int, at: str | None, as_json: bool) -> None:
-    """Count the values of a column, of FIELD.label, of an attribute, or of any expression."""
+    """Count the values of a column or expression.
+
+    FIELD is a sample column, LABELFIELD.label or another name of its objects, tags, or an expression.
+    """
     rows = viewed(opened(name, at), where).facets(of, limit=limit or None).to_pylist()
     if as_json:
         _render.document({"of": of, "values": rows})
@@ -176,7 +183,10 @@ def histogram(
     at: str | None,
     as_json: bool,
 ) -> None:
-    """Count the values of a number or time in equal bins."""
+    """Count numbers or times in equal bins.
+
+    FIELD is a sample column, LABELFIELD.score or another name of its objects, or an expression.
+    """
     found = viewed(opened(name, at), where).histogram(of, bins=bins, range=limits)
     edges, counts = found.edges.tolist(), found.counts.tolist()
     if as_json:

@@ -46,7 +46,10 @@ def _default(text: str | None, kind: ScalarType) -> str | int | float | bool | N
     )
 )
 def column() -> None:
-    """Add, rename, retype or drop a sample column. loopline info lists them."""
+    """Sample columns: add, rename, retype, drop.
+
+    loopline info lists them.
+    """
 
 
 @command(
@@ -133,7 +136,10 @@ for _command in (add_column, rename_column, retype_column, drop_column):
     )
 )
 def field() -> None:
-    """Add, rename or drop a label field; its classes and attributes. loopline info lists them."""
+    """Label fields, their classes and attributes.
+
+    loopline info lists them.
+    """
 
 
 field_argument = click.argument("field", shell_complete=_complete.fields)

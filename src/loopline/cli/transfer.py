@@ -87,7 +87,7 @@ def add(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Add a label file with its pictures, or a folder of pictures or videos.
+    """Add label files with their pictures, or media alone.
 
     PATH is a label file, a folder of label files, or a folder of media; with --labels it is the folder of the pictures.
     Bad rows are named and counted, good ones arrive. Adding the same thing again adds nothing twice.
@@ -182,7 +182,10 @@ def export(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Write a data set, or some of it, as a label file or folder."""
+    """Write a data set, or a part of it, as label files.
+
+    The format is seen from PATH where it is not named. The same data gives the same bytes.
+    """
     ds = opened(name, at)
     written = ds.export(
         path,
@@ -234,7 +237,10 @@ def copy(
     same: Same,
     as_json: bool,
 ) -> None:
-    """Add the samples of data set FROM to data set NAME, with labels, attributes and tags."""
+    """Add the samples of another data set.
+
+    Those of FROM go to NAME, with labels, attributes and tags. Media stay where they are.
+    """
     report = ll.open(name).copy_from(
         viewed(ll.open(source), where), existing=existing, same=same, fields=fields or None
     )

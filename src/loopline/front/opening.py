@@ -12,7 +12,7 @@ from loopline.errors import DatasetNotFound, StoreError
 from loopline.front.dataset import Dataset
 from loopline.store import catalogs
 from loopline.store.lake import Lake
-from loopline.store.location import CATALOG_FILE, FolderLocation, Location, home, is_postgres, locate
+from loopline.store.location import CATALOG_FILE, FolderLocation, Location, home, is_postgres, locate, names_in
 
 Where = str | os.PathLike[str]
 
@@ -54,10 +54,7 @@ def list_datasets() -> list[str]:
     base = home()
     if is_postgres(base):
         return catalogs.postgres_names(base)
-    folder = Path(base).expanduser()
-    return (
-        sorted(entry.name for entry in folder.iterdir() if (entry / CATALOG_FILE).is_file()) if folder.is_dir() else []
-    )
+    return names_in(Path(base).expanduser())
 
 
 def drop(where: Where) -> None:
