@@ -216,6 +216,7 @@ class Lake:
         extensions.load(con, "sqlite_scanner" if isinstance(self.location, FolderLocation) else "postgres_scanner")
         con.execute("SET memory_limit = ?", [os.environ.get("LOOPLINE_MEMORY") or "2GB"])
         con.execute("SET temp_directory = ?", [str(self._spill)])
+        con.execute("SET parquet_metadata_cache = true")  # data files never change, so their footers are read once
 
     def _attach(self, con: duckdb.DuckDBPyConnection, *, create: bool) -> None:
         data = self._data

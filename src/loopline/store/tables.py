@@ -34,6 +34,10 @@ SQL_TYPES: Final[dict[PhysicalType, str]] = {
     "parts": "DOUBLE[][]",
 }
 
+ROW_GROUP_ROWS: Final = 32_768
+"""A page reads the labels of a few scattered samples: with row groups of a quarter of the engine's default it reads a
+third of the bytes, and whole scans take as long as before."""
+
 COUNTERS: Final = ("sample", "object")
 
 _FIXED: Final[dict[str, str]] = {
@@ -65,6 +69,7 @@ class Changing(Protocol):
 
 def create(tx: Changing) -> None:
     """Make the tables of an empty data set."""
+    tx.execute("CALL ducklake_set_option('lake', 'parquet_row_group_size', ?)", [str(ROW_GROUP_ROWS)])
     for name, columns in _FIXED.items():
         tx.execute(f"CREATE TABLE lake.{name} ({columns})")
     tx.execute(f"CREATE TABLE lake.samples ({_definitions(SAMPLE_COLUMNS.items())})")
