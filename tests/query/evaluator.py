@@ -107,6 +107,8 @@ def _inward(expr: Expr, field: str) -> Expr:
             return tree.Compare(_inward(first, field), ops, tuple(_inward(r, field) for r in rest))
         case tree.Arithmetic(op=op, left=left, right=right):
             return tree.Arithmetic(op, _inward(left, field), _inward(right, field))
+        case tree.Item(of=of, key=key):
+            return tree.Item(_inward(of, field), key)
         case tree.Negative(of=of):
             return tree.Negative(_inward(of, field))
         case tree.Method(of=of, name=name, args=args):

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loopline.kernel.exchange import Page
 from loopline.query import run
 from loopline.query.compile import SAMPLE_OWNER, Rows, Statement, condition_sql, quoted, settled_sql
 from loopline.query.engine import Engine
 from loopline.query.plan import Plan
+
+if TYPE_CHECKING:
+    import duckdb
 
 TAGS = "tags"
 TAG_LIST = pa.list_(pa.string())
@@ -65,26 +70,36 @@ def _tag_join(plan: Plan) -> str:
 # -- rows by id
 
 
-def id_list(ids: Iterable[int] | npt.NDArray[np.int64]) -> str:
-    """Ids as SQL text: they are whole numbers, and in the text the engine skips files and row groups with them."""
-    return ", ".join(str(int(i)) for i in ids)
+def page(engine: Engine, plans: Callable[[], Plan], ids: npt.NDArray[np.int64]) -> Page:
+    """These samples in the order of `ids`, and their kept objects of every field that comes along, all with tags.
+
+    `plans` gives a new plan of the view at one snapshot for each statement: a plan answers one question. One
+    transaction for all of them: a third faster, because the catalog is read once.
+    """
+    with run.cursor_of(engine) as cursor:
+        cursor.begin()
+        plan = plans()
+        samples = _samples(cursor, plan, ids)
+        labels = {field: _labels(cursor, plans(), field, ids) for field in plan.fields}
+        owners = {SAMPLE_OWNER: samples["id"].to_numpy(), **{f: rows["id"].to_numpy() for f, rows in labels.items()}}
+        tags = _tags(cursor, plan, owners)
+        cursor.rollback()
+    return Page(
+        _with_tags(samples, tags.get(SAMPLE_OWNER, {})),
+        {field: _with_tags(rows, tags.get(field, {})) for field, rows in labels.items()},
+    )
 
 
-def samples_by_id(engine: Engine, plan: Plan, ids: npt.NDArray[np.int64]) -> pa.Table:
-    """All columns of these samples, with tags, in the order of `ids`."""
+def _samples(cursor: duckdb.DuckDBPyConnection, plan: Plan, ids: npt.NDArray[np.int64]) -> pa.Table:
     statement = Statement(plan.statement.table)
     names = ", ".join(map(quoted, plan.schema.sample_columns()))
-    source = f"(FROM {statement.table('samples')})"
-    table = run.table(engine, statement, f"SELECT {names} FROM {source} WHERE {_by_id('id', ids)}")
-    table = table.take(pc.index_in(pa.array(ids), table["id"].combine_chunks()))
-    return with_tags(engine, plan, table, SAMPLE_OWNER)
+    sql = f"SELECT {names} FROM (FROM {statement.table('samples')}) WHERE {_by_id('id', ids)}"
+    table = run.answered(cursor, statement, sql).to_arrow_table()
+    return table.take(pc.index_in(pa.array(ids), table["id"].combine_chunks()))
 
 
-def labels_by_sample(engine: Engine, plan: Plan, field: str, ids: npt.NDArray[np.int64]) -> pa.Table:
-    """The kept objects of these samples, with tags, sorted by sample (in the order of `ids`) and object id.
-
-    A plan answers one question, so this takes one of its own for each field.
-    """
+def _labels(cursor: duckdb.DuckDBPyConnection, plan: Plan, field: str, ids: npt.NDArray[np.int64]) -> pa.Table:
+    """Sorted by sample, in the order of `ids`, and object id."""
     rows = Rows.objects(plan.statement, field)
     columns = ", ".join(f"{rows.object_column(name)} AS {quoted(name)}" for name in plan.schema.field(field).columns())
     conditions = [_by_id(rows.sample_id, ids)]
@@ -92,30 +107,36 @@ def labels_by_sample(engine: Engine, plan: Plan, field: str, ids: npt.NDArray[np
     if kept is not None:
         conditions.append(condition_sql(kept, rows))
     sql = plan.statement.with_steps(f"SELECT {columns} FROM {rows.source} WHERE {' AND '.join(conditions)}")
-    table = run.table(engine, plan.statement, sql)
+    table = run.answered(cursor, plan.statement, sql).to_arrow_table()
     place = pc.index_in(table["sample_id"].combine_chunks(), pa.array(ids))
     order = np.lexsort((table["id"].to_numpy(), place.to_numpy(zero_copy_only=False)))
-    return with_tags(engine, plan, table.take(pa.array(order)), field)
+    return table.take(pa.array(order))
 
 
 def _by_id(column: str, ids: npt.NDArray[np.int64]) -> str:
+    """Ids stand in the SQL as text: they are whole numbers, and so the engine skips files and row groups with them."""
     if not len(ids):
         return "FALSE"
-    # The range lets the engine pass over row groups that hold none of them.
-    return f"{column} IN ({id_list(ids)}) AND {column} BETWEEN {int(ids.min())} AND {int(ids.max())}"
+    return f"{column} IN ({', '.join(map(str, ids.tolist()))})"
 
 
-def with_tags(engine: Engine, plan: Plan, table: pa.Table, owner: str) -> pa.Table:
-    """`table` with the column `tags` (list<string>, sorted) of the samples or objects in its column `id`."""
-    ids = table["id"].to_numpy()
+def _tags(
+    cursor: duckdb.DuckDBPyConnection, plan: Plan, owners: Mapping[str, npt.NDArray[np.int64]]
+) -> dict[str, dict[int, list[str]]]:
+    """Owner and id to the tags, sorted."""
     statement = Statement(plan.statement.table)
-    tags: dict[int, list[str]] = {}
-    if len(ids):
+    wanted = [f"(owner = {statement.bind(o)} AND {_by_id('owner_id', ids)})" for o, ids in owners.items() if len(ids)]
+    found: dict[str, dict[int, list[str]]] = {}
+    if wanted:
         sql = (
-            f"SELECT owner_id, list(DISTINCT tag ORDER BY tag) FROM (FROM {statement.table('tag')})"
-            f" WHERE owner = {statement.bind(owner)} AND {_by_id('owner_id', ids)} GROUP BY owner_id"
+            f"SELECT owner, owner_id, list(DISTINCT tag ORDER BY tag) FROM (FROM {statement.table('tag')})"
+            f" WHERE {' OR '.join(wanted)} GROUP BY owner, owner_id"
         )
-        with run.answering(engine, statement, sql) as cursor:
-            tags = dict(cursor.fetchall())
-    lists = pa.array([tags.get(int(i), []) for i in ids], TAG_LIST)
+        for owner, owner_id, tags in run.answered(cursor, statement, sql).fetchall():
+            found.setdefault(owner, {})[owner_id] = tags
+    return found
+
+
+def _with_tags(table: pa.Table, tags: Mapping[int, list[str]]) -> pa.Table:
+    lists = pa.array([tags.get(i, []) for i in table["id"].to_pylist()], TAG_LIST)
     return table.append_column(TAGS, lists)

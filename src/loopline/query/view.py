@@ -278,13 +278,7 @@ class View(_Query):
         """Some samples in the view's order, and the kept objects of every field that comes along."""
         snapshot, plan = self._plan()
         ids = self._ids(snapshot, plan)[_count(offset, "offset") :][: _count(count, "count")]
-        return self._page(snapshot, ids)
-
-    def _page(self, snapshot: int, ids: IdArray) -> Page:
-        plan = self._plan_at(snapshot)
-        samples = columns.samples_by_id(self.engine, plan, ids)
-        labels = {f: columns.labels_by_sample(self.engine, self._plan_at(snapshot), f, ids) for f in plan.fields}
-        return Page(samples, labels)
+        return columns.page(self.engine, lambda: self._plan_at(snapshot), ids)
 
     def exportable(self, fields: Sequence[str] | None = None) -> Exportable:
         """This view as a writer of files takes it, at the snapshot of now. `fields`: by default all that come along."""
