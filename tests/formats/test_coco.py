@@ -262,6 +262,14 @@ def test_an_odd_annotation_arrives_with_a_warning_and_goes_out_as_it_came(
     assert out == document
 
 
+@pytest.mark.parametrize("ids", [[5, 6, 5, "-", "-"], ["a", "b", "a", "-", "-"]])
+def test_an_id_that_is_there_twice_is_named_by_its_later_place(tmp_path: Path, ids: list[Any]) -> None:
+    rows = [row(bbox=None), *(row(id=i) for i in ids)]
+    store = stored(saved(tmp_path, {**SMALL, "annotations": rows}))
+    (problem,) = [p for p in store.problems if p.kind == "warning"]
+    assert problem.where == f"labels.json: annotations[3] (id {ids[0]})"
+
+
 def test_whole_numbers_written_as_floats_are_ids_all_the_same(tmp_path: Path) -> None:
     document = {**SMALL, "annotations": [row(image_id=7.0, category_id=18.0, id=1.0, iscrowd=0.0)]}
     store = stored(saved(tmp_path, document))

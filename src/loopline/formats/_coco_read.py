@@ -229,7 +229,9 @@ class CocoReader:
             yield from self._geometry(rows, found, columns, rest, key, part.first + index)
         self._plain_columns(rows, columns, rest)
         ids = _column(rows, "id")
-        self.annotation_ids.append((part.first + index, ids if str in set(map(type, ids)) else _int_or_low(ids)))
+        whole = len(index) == len(part.items)
+        places = part.first if whole else part.first + index  # a million rows need not each keep their place
+        self.annotation_ids.append((places, ids if str in set(map(type, ids)) else _int_or_low(ids)))
         match = self.truth.match if self.truth else ""
         yield from _batches(pa.table(columns), lambda table: LabelRows(self.source.name, table, match))
 
@@ -445,21 +447,27 @@ class CocoReader:
         )
 
     def _twice(self) -> Iterator[Problem]:
-        if not self.annotation_ids:
-            return
-        index = np.concatenate([places for places, _ in self.annotation_ids])
-        if any(isinstance(ids, list) for _, ids in self.annotation_ids):
-            texts = [str(v) for _, ids in self.annotation_ids for v in ids]
-            ids = np.unique(texts, return_inverse=True)[1]
+        """Annotation ids that were there before. Nothing but the ids is held until one is."""
+        parts = self.annotation_ids
+        if any(isinstance(ids, list) for _, ids in parts):
+            every: Any = np.array(
+                [str(v) for _, ids in parts for v in (ids if isinstance(ids, list) else ids.tolist())]
+            )
         else:
-            ids = np.concatenate([ids for _, ids in self.annotation_ids])
-        order = np.argsort(ids, kind="stable")
-        again = order[1:][(np.diff(ids[order]) == 0) & (ids[order][1:] != _NO_ID)]
-        for place in np.sort(again).tolist():
+            every = np.concatenate([np.zeros(0, np.int64), *(ids for _, ids in parts)])
+        ranked = np.sort(every)
+        if not (ranked[1:] == ranked[:-1]).any():
+            return
+        order = np.argsort(every, kind="stable")
+        ranked = every[order]
+        without = [_NO_ID] if every.dtype == np.int64 else [str(UNSET), str(None), str(_NO_ID)]
+        again = order[1:][(ranked[1:] == ranked[:-1]) & ~np.isin(ranked[1:], without)]
+        places = np.concatenate([p + np.arange(len(ids)) if isinstance(p, int) else p for p, ids in parts])
+        for row in np.sort(again).tolist():
             yield Problem(
                 "warning",
                 "an annotation id is there twice; both are kept",
-                self._where("" if self.truth else "annotations", int(index[place]), ids[place]),
+                self._where("" if self.truth else "annotations", int(places[row]), every[row]),
             )
 
 
