@@ -27,7 +27,8 @@ def _completer(names: Callable[[click.Context], Iterable[str]], *, paths: bool =
 
 
 def _dataset(ctx: click.Context) -> ll.Dataset:
-    return ll.open(ctx.params["name"])
+    name = ctx.params.get("name") or ctx.args[0]  # an option that still lacks its value leaves the arguments unread
+    return ll.open(name)
 
 
 def _formats(_ctx: click.Context) -> list[str]:

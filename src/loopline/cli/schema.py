@@ -75,7 +75,10 @@ def add_column(
     guidance: str,
     as_json: bool,
 ) -> None:
-    """Add a sample column of TYPE text, int, float, bool, time or json."""
+    """Add a sample column.
+
+    TYPE is text, int, float, bool, time (UTC) or json.
+    """
     ds = ll.open(name)
     made = ds.columns.add(
         column,
@@ -160,7 +163,10 @@ field_argument = click.argument("field", shell_complete=_complete.fields)
 def add_field(
     name: str, field: str, kind: FieldKind, classes: tuple[str, ...], description: str, as_json: bool
 ) -> None:
-    """Add a label field of KIND box, polygon, polyline, keypoint, class, value or mask."""
+    """Add a label field.
+
+    KIND is box, polygon, polyline, keypoint, class, value or mask.
+    """
     ds = ll.open(name)
     made = ds.fields.add(field, kind, classes=classes, description=description)
     _said(ds, f"added field {made.name} ({made.kind})", as_json, added=made)
@@ -251,7 +257,10 @@ def add_attribute(
     guidance: str,
     as_json: bool,
 ) -> None:
-    """Add an attribute."""
+    """Add an attribute.
+
+    TYPE is text, int, float, bool, time (UTC) or json.
+    """
     ds = ll.open(name)
     made = ll.Column(
         attribute, kind, tuple(listed(values)), minimum, maximum, _default(default, kind), required, guidance
