@@ -138,7 +138,9 @@ class Plan:
             return "FALSE"
         if len(ids) <= INLINE_IDS:
             return f"{self.key} IN ({', '.join(str(int(i)) for i in ids)})"
-        return f"{self.key} IN (SELECT unnest(CAST({self.statement.bind(list(ids))} AS BIGINT[])))"
+        # As one text: a parameter that is a list is converted item by item, which takes seconds for a million.
+        listed = self.statement.bind(",".join(map(str, ids)))
+        return f"{self.key} IN (SELECT unnest(CAST(string_split({listed}, ',') AS BIGINT[])))"
 
     def _named(self, *, by: str | None, tail: str) -> str:
         """The rows so far as a step of the statement: id, sample_id for objects, and the sort keys k0, k1, …"""
