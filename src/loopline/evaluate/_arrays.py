@@ -22,7 +22,7 @@ NAN = float("nan")
 def ratio(part: npt.ArrayLike, whole: npt.ArrayLike, *, empty: float = NAN) -> FloatArray:
     """part / whole, and `empty` where whole is 0."""
     part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
-    out = np.full(np.broadcast_shapes(part.shape, whole.shape), empty)
+    out = np.full(np.broadcast_shapes(part.shape, whole.shape), empty, np.float64)
     np.divide(part, whole, out=out, where=whole != 0)
     return out
 
