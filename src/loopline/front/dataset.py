@@ -276,7 +276,7 @@ class Dataset:
     def _owned(self, which: Selection, field: str | None) -> tuple[str, np.ndarray[tuple[int], np.dtype[np.int64]]]:
         if isinstance(which, ObjectView):
             return which.field, which.ids()
-        return (field, object_ids(self, field, which)) if field else ("sample", sample_ids(self, which))
+        return (field, object_ids(self.view(), field, which)) if field else ("sample", sample_ids(self.view(), which))
 
     def set(self, column: str, values: object, *, at: Selection | None = None) -> int:
         """Set a sample column; how many samples got a value. The column has to be there: `ds.columns.add`.
@@ -297,13 +297,13 @@ class Dataset:
         return edits.set_column(lake, column, view.ids(), values)
 
     def _as_view(self, which: Selection) -> View:
-        return which if isinstance(which, View) else self.view().select(sample_ids(self, which))
+        return which if isinstance(which, View) else self.view().select(sample_ids(self.view(), which))
 
     def delete(self, which: Selection) -> int:
         """Delete samples with their labels and tags (their media files stay), or the objects of an object view."""
         if isinstance(which, ObjectView):
             return edits.delete_objects(self._writable(), which.field, which.ids())
-        return edits.delete_samples(self._writable(), sample_ids(self, which))
+        return edits.delete_samples(self._writable(), sample_ids(self.view(), which))
 
     # -- versions
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,32 +13,29 @@ from loopline.kernel.expr import Expr
 from loopline.query.builder import Built
 from loopline.query.view import ObjectView, View
 
-if TYPE_CHECKING:
-    from loopline.front.dataset import Dataset
-
 Selection: TypeAlias = "View | ObjectView | Expr | Built | str | int | Iterable[int]"
 """A view, an expression (its text or built with `F`), one id, or several ids."""
 
 
-def sample_ids(ds: Dataset, which: Selection) -> npt.NDArray[np.int64]:
+def sample_ids(everything: View, which: Selection) -> npt.NDArray[np.int64]:
     """Ids of the chosen samples; those of an object view's samples for objects."""
     if isinstance(which, ObjectView):
         return which.samples().ids()
     if isinstance(which, View):
         return which.ids()
     if isinstance(which, (str, Expr, Built)):
-        return ds.where(which).ids()
+        return everything.where(which).ids()
     return _numbers(which)
 
 
-def object_ids(ds: Dataset, field: str, which: Selection) -> npt.NDArray[np.int64]:
+def object_ids(everything: View, field: str, which: Selection) -> npt.NDArray[np.int64]:
     """Ids of the chosen objects of a field; an expression is about the objects."""
     if isinstance(which, ObjectView):
         return which.ids()
     if isinstance(which, View):
         return which.objects(field).ids()
     if isinstance(which, (str, Expr, Built)):
-        return ds.objects(field).where(which).ids()
+        return everything.objects(field).where(which).ids()
     return _numbers(which)
 
 
