@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from loopline.front.adding import Preview
     from loopline.kernel.exchange import Written
 
 
@@ -215,6 +216,33 @@ class Dataset:
             same=same,
             read_media=read_media,
             verify=verify,
+            options=options,
+            progress=progress,
+            stop=stop,
+        )
+
+    def preview(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        labels: str | os.PathLike[str] | None = None,
+        field: str = "ground_truth",
+        format: str | None = None,  # noqa: A002
+        split: str | None = None,
+        options: Mapping[str, object] | None = None,
+        progress: Progress = SILENT,
+        stop: StopSignal | None = None,
+    ) -> Preview:
+        """What `add` would find there. Nothing is written."""
+        from loopline.front import adding
+
+        return adding.preview(
+            self._lake,
+            Path(path).expanduser(),
+            labels=None if labels is None else Path(labels).expanduser(),
+            field=field,
+            format=format,
+            split=split,
             options=options,
             progress=progress,
             stop=stop,
