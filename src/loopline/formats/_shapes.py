@@ -96,7 +96,7 @@ def unflat(flat: Sequence[float]) -> list[list[float]]:
 
 def tidy(value: float) -> float:
     """The number as an int where it is whole, so that JSON and text are as people write them."""
-    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    return int(value) if float(value).is_integer() and abs(value) < 2**53 else value
 
 
 def around(flat: Sequence[float]) -> Box:
