@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -30,10 +30,23 @@ class Curves:
     truths: IntArray
 
 
+Partners: TypeAlias = list[tuple[IntArray, AnyArray]]
+"""For each threshold: rising places in `Matched.order` that have a partner, and the row of the partner."""
+
+
+def partners(matched: Matched, gt_of: AnyArray) -> Partners:
+    found = []
+    for level in gt_of:
+        ordered = level[matched.order]
+        place = np.flatnonzero(ordered >= 0)
+        found.append((place, ordered[place]))
+    return found
+
+
 def curves(
     matched: Matched,
+    partnered: Partners,
     *,
-    gt_of: AnyArray,
     gt_counts: BoolArray,
     det_counts: BoolArray | None,
     limits: Sequence[int],
@@ -41,47 +54,60 @@ def curves(
 ) -> Curves:
     """Curves where the annotated objects `gt_counts` (k,) count, and a prediction without a partner is an error if
     `det_counts` (n,), else ignored; None: always an error."""
-    t, kinds = len(matched.thresholds), matched.kinds
+    t, kinds, m = len(matched.thresholds), matched.kinds, len(limits)
     order, starts = matched.order, matched.starts
     truths = np.bincount(matched.truth_kind()[gt_counts], minlength=kinds)
-    precision = np.full((t, len(recalls), kinds), np.nan)
-    score = np.full((t, len(recalls), kinds), np.nan)
-    recall = np.full((t, kinds, len(limits)), np.nan)
     known = truths > 0
-    precision[:, :, known], score[:, :, known], recall[:, known] = 0, 0, 0
+    nothing = np.where(known, 0.0, np.nan)
+    precision = np.broadcast_to(nothing, (t, len(recalls), kinds)).copy()
+    score = precision.copy()
+    recall = np.broadcast_to(nothing[:, None], (t, kinds, m)).copy()
     scores, rank = matched.predicted.scores()[order], matched.rank[order]
     errors = np.ones(len(order), bool) if det_counts is None else det_counts[order]
-    for level in range(t):
-        tp, seen = hits(gt_of[level][order], gt_counts, errors)
+    alone = np.concatenate(([0], np.cumsum(errors)))
+    needed = _needed(recalls, truths)
+    # At recall 0 the curve starts with the first prediction, whatever became of it.
+    first = np.flatnonzero(known & (np.diff(starts) > 0))
+    for level, (place, partner) in enumerate(partnered):
+        good = gt_counts[partner]
+        # Predictions that count, up to each partnered place: those without a partner that are errors, and the hits.
+        swapped = np.concatenate(([0], np.cumsum(good) - np.cumsum(errors[place])))
+        seen = alone[place + 1] + swapped[1:]
+        before = alone[starts[:-1]] + swapped[np.searchsorted(place, starts[:-1])]
+        tp = place[good]
         bounds = np.searchsorted(tp, starts)
-        for kind in np.flatnonzero(known & (np.diff(bounds) > 0)):
-            at = tp[bounds[kind] : bounds[kind + 1]]
-            found = np.arange(1, len(at) + 1)
-            before = seen[starts[kind]]
-            # The last sum is pycocotools': 1 hit out of 1 gives a precision one bit below 1.
-            sharp = found / ((seen[at + 1] - before).astype(np.float64) + np.spacing(1))
-            best = np.maximum.accumulate(sharp[::-1])[::-1]
-            reached = found / truths[kind]
-            place = np.searchsorted(reached, recalls, side="left")
-            inside = place < len(at)
-            precision[level, inside, kind] = best[place[inside]]
-            score[level, inside, kind] = scores[at[place[inside]]]
-            recall[level, kind] = [np.count_nonzero(rank[at] < limit) / truths[kind] for limit in limits]
-        # At recall 0 the curve starts with the first prediction, whatever became of it.
-        first = known & (np.diff(starts) > 0)
-        score[level][np.ix_(recalls <= 0, first)] = scores[starts[:-1][first]]
+        count = np.diff(bounds)
+        kind = np.repeat(np.arange(kinds), count)
+        found = np.arange(1, len(tp) + 1) - bounds[kind]
+        # The last sum is pycocotools': 1 hit out of 1 gives a precision one bit below 1.
+        sharp = found / ((seen[good] - before[kind]).astype(np.float64) + np.spacing(1))
+        best = _best_from_here(sharp, kind, int(count.max(initial=0)))
+        at_recall, of_kind = np.nonzero(known & (needed <= count))
+        hit = bounds[of_kind] + needed[at_recall, of_kind] - 1
+        precision[level, at_recall, of_kind] = best[hit]
+        score[level, at_recall, of_kind] = scores[tp[hit]]
+        score[level][np.ix_(recalls <= 0, first)] = scores[starts[first]]
+        for i, limit in enumerate(limits):
+            among = np.bincount(kind[rank[tp] < limit], minlength=kinds)
+            recall[level, known, i] = among[known] / truths[known]
     return Curves(precision, score, recall, truths)
 
 
-def hits(gt_of: AnyArray, gt_counts: BoolArray, errors: BoolArray) -> tuple[IntArray, AnyArray]:
-    """Places of true positives, rising; and how many counted predictions lie before each place, (q + 1,).
+def _needed(recalls: FloatArray, truths: IntArray) -> IntArray:
+    """Hits that it takes to reach each recall of each class, (r, k), as floats compare."""
+    of = np.maximum(truths, 1)
+    hits_ = np.ceil(recalls[:, None] * of).astype(np.int64)
+    hits_ -= (hits_ - 1) / of >= recalls[:, None]
+    hits_ += hits_ / of < recalls[:, None]
+    return np.maximum(hits_, 1)
 
-    gt_of (q,) and errors (q,): partner, and whether it is an error to have none.
-    """
-    partnered = np.flatnonzero(gt_of >= 0)
-    good = gt_counts[gt_of[partnered]]
-    counted = errors.copy()
-    counted[partnered] = good
-    seen = np.zeros(len(gt_of) + 1, np.int32)
-    np.cumsum(counted, out=seen[1:])
-    return partnered[good], seen
+
+def _best_from_here(values: FloatArray, group: AnyArray, longest: int) -> FloatArray:
+    """The largest value from each place to the end of its group: in steps of doubling width."""
+    best = values.copy()
+    step = 1
+    while step < longest:
+        same = group[:-step] == group[step:]
+        np.maximum(best[:-step], best[step:], out=best[:-step], where=same)
+        step *= 2
+    return best

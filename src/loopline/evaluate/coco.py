@@ -25,7 +25,7 @@ import numpy as np
 
 from loopline.errors import BadValue, near
 from loopline.evaluate._arrays import NAN, BoolArray, FloatArray, IntArray
-from loopline.evaluate._curves import RECALLS, Curves, curves
+from loopline.evaluate._curves import RECALLS, Curves, curves, partners
 from loopline.evaluate._masks import areas_and_boxes, masks_of
 from loopline.evaluate._matching import Matched, match, rematch
 from loopline.evaluate._matching import merge as merge_matched
@@ -191,8 +191,8 @@ def within(these: Detections, area: AreaRange) -> BoolArray:
 def _in_area(matched: Matched, area: AreaRange, limits: Sequence[int]) -> Curves:
     counted = within(matched.truth, area)
     errors = within(matched.predicted, area)
-    gt_of = rematch(matched, counted)
-    return curves(matched, gt_of=gt_of, gt_counts=counted & ~matched.ignored, det_counts=errors, limits=limits)
+    partnered = partners(matched, rematch(matched, counted))
+    return curves(matched, partnered, gt_counts=counted & ~matched.ignored, det_counts=errors, limits=limits)
 
 
 # -- numbers
@@ -209,13 +209,13 @@ def summary(report: CocoReport) -> dict[str, float]:
     options = report.options
     found = {"AP": mean_known(report.precision[..., 0])}
     for percent in (50, 75):
-        found[f"AP{percent}"] = mean_known(report.precision[_at(options, percent / 100), :, :, 0])
+        found[f"AP{percent}"] = mean_known(report.precision[at_iou(options.iou, percent / 100), :, :, 0])
     for i, area in enumerate(options.areas[1:], 1):
         found[f"AP{area.name}"] = mean_known(report.precision[..., i])
     if options.geometry == "keypoints":
         found["AR"] = mean_known(report.recall[:, :, 0, -1])
         for percent in (50, 75):
-            found[f"AR{percent}"] = mean_known(report.recall[_at(options, percent / 100), :, 0, -1])
+            found[f"AR{percent}"] = mean_known(report.recall[at_iou(options.iou, percent / 100), :, 0, -1])
     else:
         for i, limit in enumerate(options.max_detections):
             found[f"AR{limit}"] = mean_known(report.recall[:, :, 0, i])
@@ -224,8 +224,9 @@ def summary(report: CocoReport) -> dict[str, float]:
     return found
 
 
-def _at(options: CocoOptions, iou: float) -> BoolArray:
-    return np.isclose(options.iou, iou, rtol=0, atol=1e-9)
+def at_iou(thresholds: Sequence[float], iou: float) -> BoolArray:
+    """Which of the thresholds an IoU is: at most one."""
+    return np.isclose(thresholds, iou, rtol=0, atol=1e-9)
 
 
 def per_class(report: CocoReport) -> dict[str, dict[str, float]]:
@@ -236,7 +237,7 @@ def per_class(report: CocoReport) -> dict[str, dict[str, float]]:
         precision = report.precision[:, :, k, 0]
         out[name] = {
             "AP": mean_known(precision),
-            **{f"AP{p}": mean_known(precision[_at(options, p / 100)]) for p in (50, 75)},
+            **{f"AP{p}": mean_known(precision[at_iou(options.iou, p / 100)]) for p in (50, 75)},
             "AR": mean_known(report.recall[:, k, 0, -1]),
             "truths": float(report.truths[k, 0]),
         }
@@ -257,7 +258,7 @@ def curve(report: CocoReport, *, iou: float | None = None, label: str | None = N
 
     Raises BadValue for an IoU, class or area that the report does not have.
     """
-    levels = np.ones(len(report.options.iou), bool) if iou is None else _at(report.options, iou)
+    levels = np.ones(len(report.options.iou), bool) if iou is None else at_iou(report.options.iou, iou)
     if not levels.any():
         raise BadValue(f"the report has no IoU {iou}", hint=f"it has {', '.join(f'{v:g}' for v in report.options.iou)}")
     areas = [a.name for a in report.options.areas]
