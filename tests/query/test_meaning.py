@@ -83,6 +83,7 @@ def same(mine: object, theirs: object) -> bool:
         "checked and brightness > 0",
         "taken_at",
         "upper(path)",
+        "-floor(people)",  # a whole number of 64 bits went through a float
     ],
 )
 def test_a_value_is_what_the_evaluator_says(text):

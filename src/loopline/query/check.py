@@ -16,7 +16,7 @@ from loopline.kernel.expr import Expr, to_text
 from loopline.kernel.schema import GEOMETRIC, DatasetSchema
 from loopline.query import bound, names
 from loopline.query.bound import NUMBERS, Bound, Type, Value, both, object_fields
-from loopline.query.functions import CALLABLE, FUNCTIONS, ONLY_METHODS, SEVERAL, TEXT_METHODS
+from loopline.query.functions import CALLABLE, FUNCTIONS, ONLY_METHODS, ROUNDING, SEVERAL, TEXT_METHODS
 from loopline.query.parse import parse
 
 AGGREGATES = ("any", "all", "count", "min", "max", "mean", "sum")
@@ -453,6 +453,8 @@ class _Checker:
             if wanted == "pattern":
                 self.pattern(arg, value)
             found.append(value)
+        if name in ROUNDING and found[0].type == "int":
+            return found[0]
         result: Type = found[0].type if function.gives == "same" else function.gives
         return bound.Apply(result, name, tuple(found))
 

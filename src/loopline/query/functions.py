@@ -61,6 +61,9 @@ ONLY_METHODS: Final = ("contains", "startswith", "endswith", "matches")
 
 TEXT_METHODS: Final = tuple(name for name, f in FUNCTIONS.items() if f.takes[0] == "text" and name != "number")
 
+ROUNDING: Final = ("floor", "ceil", "round")
+"""Of a whole number they are that number, exactly."""
+
 SEVERAL: Final = ("min", "max")
 """min(a, b, …) and max(a, b, …): of numbers, texts or times; missing ones are passed over."""
 
