@@ -9,7 +9,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any, Final, Literal, get_args
 
 from loopline.errors import SchemaError, UnknownField, near
@@ -159,7 +159,7 @@ class LabelField:
     def merged(self, other: LabelField) -> LabelField:
         """This field with the classes and attributes of `other` that it lacks.
 
-        Raises SchemaError where both have an attribute of different types, or the kinds differ.
+        Raises SchemaError where an attribute of both cannot hold the other's type, or the kinds differ.
         """
         if other.kind != self.kind:
             raise SchemaError(
@@ -171,7 +171,7 @@ class LabelField:
             known = mine.get(attribute.name)
             if known is None:
                 mine[attribute.name] = attribute
-            elif known.type != attribute.type:
+            elif known.type not in (attribute.type, "json") and (known.type, attribute.type) != ("float", "int"):
                 raise SchemaError(
                     f'attribute "{attribute.name}" of field "{self.name}" is {known.type}; the new labels have {attribute.type}',
                     hint="rename it, or retype the attribute first",
@@ -263,7 +263,8 @@ def as_json(value: LabelField | Column) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for f in fields(value):
         item = getattr(value, f.name)
-        if f.name in ("name", "kind", "type") or item not in ((), "", None, False, {}):
+        usual = f.default_factory() if f.default_factory is not MISSING else f.default
+        if item != usual:  # not "if item": a limit of 0 and a default of False say something
             out[f.name] = [as_json(a) for a in item] if f.name == "attributes" else item
     return out
 

@@ -34,6 +34,8 @@ def column_array(name: str, kind: PhysicalType, values: object) -> pa.Array:
         array = values if isinstance(values, pa.Array) else pa.array(values, from_pandas=False)
         if pa.types.is_boolean(array.type) and kind in ("int", "float", "text"):
             raise pa.ArrowInvalid("these are booleans")
+        if kind == "bool" and not (pa.types.is_boolean(array.type) or pa.types.is_null(array.type)):
+            raise pa.ArrowInvalid(f"these are {array.type}")
         if kind == "text" and not (
             pa.types.is_string(array.type)
             or pa.types.is_large_string(array.type)
