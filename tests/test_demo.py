@@ -107,7 +107,7 @@ def test_the_command_shows_each_step(
     out = capsys.readouterr().out
     assert '>>> ds.diff("first-labels", "clean")' in out
     assert "$ loopline blame demo/trees" in out
-    assert "loopline restore demo/trees first-labels" in out
+    assert " restore demo/trees first-labels" in out
 
 
 @pytest.mark.slow

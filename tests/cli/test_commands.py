@@ -210,3 +210,8 @@ def test_real_voc_and_coco_sets_arrive_with_one_command_each(loopline: Loopline,
         assert loopline("create", name).code == 0
         report = loopline("add", name, shared_data / name, "--json").document
         assert (report["samples_added"], report["objects_added"]["ground_truth"]) == (samples, boxes)
+
+
+@pytest.mark.parametrize("name", ["boxes.csv", "boxes.parquet", "boxes.json"])
+def test_export_sees_the_format_from_the_ending(loopline: Loopline, filled: str, tmp_path: Path, name: str) -> None:
+    assert loopline("export", filled, tmp_path / name, "--json").document["objects"] == 6

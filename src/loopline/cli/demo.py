@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,13 +59,14 @@ def demo(folder: Path, pictures: Path | None, as_json: bool) -> None:
         return
     _render.step(None, "Now you", "")
     place = folder / "trees"
+    program = "loopline" if shutil.which("loopline") else sys.argv[0]  # as make runs it, it is not on the path
     for text in (
-        f"loopline info {place}",
-        f"loopline query {place} 'crowding > 0.3 and split == \"val\"'",
-        f"loopline log {place}",
-        f"loopline restore {place} first-labels",
+        f"info {place}",
+        f"query {place} 'crowding > 0.3 and split == \"val\"'",
+        f"log {place}",
+        f"restore {place} first-labels",
     ):
-        _render.line(f"  {text}")
+        _render.line(f"  {program} {text}")
 
 
 def _grid(rows: Sequence[Mapping[str, Any]]) -> Grid:

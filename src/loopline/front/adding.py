@@ -213,7 +213,7 @@ def export(
 
 def _writer_for(target: Path) -> Format:
     """The format that a target's ending stands for."""
-    name = {".json": "coco", ".csv": "table", ".tsv": "table", ".parquet": "table"}.get(target.suffix.lower())
+    name = {".json": "coco", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}.get(target.suffix.lower())
     if name is None:
         known = ", ".join(n for n in registry.names() if registry.get(n).writes)
         raise FormatError("its name does not tell the format", where=str(target), hint=f"name the format: {known}")
