@@ -43,6 +43,8 @@ def sniff(path: Path) -> Sniffed | None:
         return None
     if head[:1] != b"{" or (b"file_name" not in keys and b"coco_url" not in keys and b"image_id" not in keys):
         return None
+    if keys & {b"neg_category_ids", b"not_exhaustive_category_ids"} or keys >= {b"frequency", b"synset"}:
+        return Sniffed(0.8, "COCO JSON, as LVIS has it")
     if b"images" in keys or b"annotations" in keys:
         return Sniffed(0.95 if keys & _OURS or b"categories" in keys else 0.5, "COCO JSON")
     return None

@@ -342,9 +342,8 @@ class _Writer:
         if rows and ids is None:
             mask = rle.unpack_blob(rows[0]["mask"])
             shape = (mask.height, mask.width)
-        numbers = [r.get(INSTANCE) for r in rows]
-        if len(set(numbers)) < len(numbers) or not all(isinstance(n, int) and 0 < n < VOID for n in numbers):
-            numbers = list(range(1, len(rows) + 1))
+        stated = [n for r in rows if isinstance(n := r.get(INSTANCE), int) and 0 < n < VOID]
+        numbers = stated if len(set(stated)) == len(rows) else list(range(1, len(rows) + 1))
         if len(rows) >= VOID:
             raise Fault("pictures with more than 254 objects")
         canvas = np.zeros(shape, np.uint8)
