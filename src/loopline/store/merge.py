@@ -58,7 +58,7 @@ def _rows(
 ) -> Iterator[pa.Table]:
     """The rows of a table with their tags, by id, in batches."""
     reader = con.execute(
-        f"""SELECT {columns} FROM {lake.table(table, snapshot)} t LEFT JOIN (
+        f"""SELECT {columns} FROM (FROM {lake.table(table, snapshot)}) t LEFT JOIN (
                 SELECT owner_id, list(tag ORDER BY tag) AS tags FROM {lake.table("tag", snapshot)}
                 WHERE owner = ? GROUP BY owner_id) ON owner_id = id
             {where} ORDER BY id""",
