@@ -36,6 +36,8 @@ def unzipped(raw: bytes) -> bytes:
         raise Fault("the mask's picture is not packed with zlib") from None
     if unpacker.unconsumed_tail:
         raise Fault("the mask's picture is too large to unpack")
+    if not unpacker.eof:
+        raise Fault("the mask's picture is not packed with zlib")
     return out
 
 

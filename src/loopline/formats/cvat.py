@@ -187,7 +187,10 @@ def _image_element(
         count_parts(label.kind, form(label, ("keypoints", "polygons", "mask"), pictures.lost), label.values, pictures)
         names = skeletons.get(label.label or "", general)
         try:
-            image.extend(_cvat.shape_elements(label, names))
+            made = list(_cvat.shape_elements(label, names))
+            if not made:
+                raise Fault("a label without a shape")
+            image.extend(made)
         except Fault as fault:
             pictures.lost[f"objects left out: {fault.what}"] += 1
             pictures.objects -= 1

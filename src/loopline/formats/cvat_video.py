@@ -240,6 +240,8 @@ def _track_element(
         count_parts(row.kind, form(row, ("keypoints", "polygons", "mask"), pictures.lost), row.values, pictures)
         try:
             made = list(_cvat.shape_elements(row, skeletons.get(row.label or "", general)))
+            if not made:
+                raise Fault("a label without a shape")
         except Fault as fault:
             pictures.lost[f"objects left out: {fault.what}"] += 1
             pictures.objects -= 1

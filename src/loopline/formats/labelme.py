@@ -273,6 +273,8 @@ def _document(picture: Picture, pictures: Pictures, flags: frozenset[str] | None
 def _shapes(label: Label, pictures: Pictures, flags: frozenset[str] | None) -> Iterator[dict[str, Any]]:
     try:
         found = list(_points(label, pictures))
+        if not found:
+            raise Fault("a label without a shape")
     except Fault as fault:
         pictures.lost[f"objects left out: {fault.what}"] += 1
         pictures.objects -= 1
