@@ -121,7 +121,13 @@ def numbers(field: str, depth: int) -> Strategy:
         st.builds(
             lambda n, t: tree.Call(n, (t,)), st.sampled_from(["year", "month", "day", "hour", "weekday"]), scope.times
         ),
-        st.builds(tree.IfElse, inner, conditions(field, depth - 1), inner),
+        # Of a whole number and a float the choice is a float: the evaluator has no types, so both are floats here.
+        st.builds(
+            lambda a, c, b: tree.IfElse(tree.Arithmetic("/", a, Const(1)), c, tree.Arithmetic("/", b, Const(1))),
+            inner,
+            conditions(field, depth - 1),
+            inner,
+        ),
         st.just(tree.Method(Name("tags"), "count")),
     ]
     if not field:

@@ -15,7 +15,7 @@ from . import expressions
 from .evaluator import Here, evaluate, holds
 from .worlds import world
 
-QUICK = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 SEEDS = st.integers(0, 15)
 
 
@@ -83,6 +83,14 @@ def same(mine: object, theirs: object) -> bool:
         "checked and brightness > 0",
         "taken_at",
         "upper(path)",
+        "-(width if 'todo' in tags else people)",  # a subquery may not stand inside TRY
+        "-(width if predictions.any(score > 0) or scene is None else people)",
+        "people + (1 if not quality.all(value > 0) else 2)",
+        "people * (1 if scene.label == 'day' else 2 if tags is not None else tags.count())",
+        "ground_truth.max(wheels + (1 if 'todo' in tags else 2))",
+        "ground_truth.max(wheels + (1 if sample.predictions.any(score > 0) else 2))",
+        "ground_truth.max(-(wheels if 'todo' in sample.tags else 2))",
+        f"-(width if people in {list(range(-10, 200))} else people)",
         "-floor(people)",  # a whole number of 64 bits went through a float
     ],
 )

@@ -6,7 +6,8 @@ Two-valued logic on top of SQL's three values: a condition is TRUE where it hold
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -76,7 +77,7 @@ class _Group:
     def join(self, sample_id: str) -> str:
         columns = ", ".join(f"{sql} AS {name}" for sql, name in self.columns.items())
         return (
-            f"LEFT JOIN (SELECT {self.rows.sample_id} AS k, {columns} FROM {self.rows.source}{self.where} GROUP BY k)"
+            f"LEFT JOIN (SELECT {self.rows.sample_id} AS k, {columns} FROM {self.rows.source}{self.where} GROUP BY {self.rows.sample_id})"
             f" AS {self.alias} ON {self.alias}.k = {sample_id}"
         )
 
@@ -109,7 +110,8 @@ class Rows:
         self._object_alias = object_alias
         self._joins: list[str] = []
         self._groups: dict[tuple[str, Bound | None], _Group] = {}
-        self._tag_counts: dict[str, str] = {}
+        self._tag_groups: dict[tuple[str, str | None], str] = {}
+        self.is_joining = False
 
     @classmethod
     def samples(cls, statement: Statement) -> Rows:
@@ -180,14 +182,26 @@ class Rows:
         sql = _aggregate_sql(found, group.rows)
         return f"{group.alias}.{group.columns.setdefault(sql, f'v{len(group.columns)}')}"
 
-    def tag_count(self, owner: str, key: str) -> str:
-        if owner not in self._tag_counts:
-            alias = self._tag_counts[owner] = self.statement.new_name("t")
+    def tags(self, owner: str, tag: str | None, key: str) -> str:
+        """SQL of the number of tags, or of the one tag, that the owner with `key` has; NULL for none."""
+        if (owner, tag) not in self._tag_groups:
+            bind = self.statement.bind
+            alias = self._tag_groups[owner, tag] = self.statement.new_name("t")
+            chosen = "" if tag is None else f" AND tag = {bind(tag)}"
             self.join(
                 f"LEFT JOIN (SELECT owner_id, count(DISTINCT tag) AS n FROM {_from(self.statement, 'tag')}"
-                f" WHERE owner = {self.statement.bind(owner)} GROUP BY owner_id) AS {alias} ON {alias}.owner_id = {key}"
+                f" WHERE owner = {bind(owner)}{chosen} GROUP BY owner_id) AS {alias} ON {alias}.owner_id = {key}"
             )
-        return f"coalesce({self._tag_counts[owner]}.n, 0)"
+        return f"{self._tag_groups[owner, tag]}.n"
+
+    @contextmanager
+    def joining(self) -> Iterator[None]:
+        """Within, membership is told by a join and not by a subquery, which the engine does not allow inside TRY."""
+        before, self.is_joining = self.is_joining, True
+        try:
+            yield
+        finally:
+            self.is_joining = before
 
 
 def quoted(name: str) -> str:
@@ -230,6 +244,9 @@ def condition_sql(b: Bound, rows: Rows) -> str:
 
 
 def _any(b: Aggregate, rows: Rows) -> str:
+    if rows.is_joining:
+        counted = Aggregate("int", "count", b.field, None, b.where)
+        return f"{rows.aggregate(counted)} IS NOT NULL"
     # A semi join: measured three times as fast as a correlated EXISTS.
     inner = Rows.objects(rows.statement, b.field)
     where = "" if b.where is None else f" WHERE {condition_sql(b.where, inner)}"
@@ -238,8 +255,10 @@ def _any(b: Aggregate, rows: Rows) -> str:
 
 def _tagged(owner: str | None, tag: str | None, rows: Rows) -> str:
     bind = rows.statement.bind
-    chosen = "" if tag is None else f" AND tag = {bind(tag)}"
     key = rows.sample_id if owner is None else rows.object_id
+    if rows.is_joining:
+        return f"{rows.tags(owner or SAMPLE_OWNER, tag, key)} IS NOT NULL"
+    chosen = "" if tag is None else f" AND tag = {bind(tag)}"
     return f"{key} IN (SELECT owner_id FROM {_from(rows.statement, 'tag')} WHERE owner = {bind(owner or SAMPLE_OWNER)}{chosen})"
 
 
@@ -293,7 +312,8 @@ def _among(of: Bound, items: tuple[Value, ...], rows: Rows) -> str:
         return f"{a} IN ({', '.join(value_sql(item, rows) for item in items)})"
     kind: Type = "float" if any(item.type == "float" for item in items) else items[0].type
     listed = [float(item.value) if kind == "float" else item.value for item in items]  # type: ignore[arg-type]
-    return f"{a} IN (SELECT unnest(CAST({rows.statement.bind(listed)} AS {SQL_TYPES[kind]}[])))"
+    array = f"CAST({rows.statement.bind(listed)} AS {SQL_TYPES[kind]}[])"
+    return f"list_contains({array}, {a})" if rows.is_joining else f"{a} IN (SELECT unnest({array}))"
 
 
 # -- values
@@ -341,10 +361,11 @@ def _value(b: Bound, rows: Rows) -> str:
             return f"TRY(json_extract_string({value_sql(of, rows)}, {rows.statement.bind(pointer)}))"
         case bound.Choose(type=kind, test=test, then=then, otherwise=otherwise):
             a, c = (f"CAST({value_sql(side, rows)} AS {SQL_TYPES[kind]})" for side in (then, otherwise))
-            return f"CASE WHEN {condition_sql(test, rows)} THEN {a} ELSE {c} END"
+            with rows.joining():
+                return f"CASE WHEN {condition_sql(test, rows)} THEN {a} ELSE {c} END"
         case bound.TagCount(field=owner):
             key = rows.sample_id if owner is None else rows.object_id
-            return rows.tag_count(owner or SAMPLE_OWNER, key)
+            return f"coalesce({rows.tags(owner or SAMPLE_OWNER, None, key)}, 0)"
         case Aggregate(function="count"):
             return f"coalesce({rows.aggregate(b)}, 0)"
         case Aggregate(function="sum"):
@@ -353,7 +374,8 @@ def _value(b: Bound, rows: Rows) -> str:
             return f"CASE WHEN {total.partition('.')[0]}.k IS NULL THEN 0 ELSE {total} END"
         case Aggregate(function="min" | "max" | "mean" | "first"):
             return rows.aggregate(b)
-    return f"({condition_sql(b, rows)}) IS TRUE"
+    with rows.joining():
+        return f"({condition_sql(b, rows)}) IS TRUE"
 
 
 def _arithmetic(b: bound.Arithmetic, rows: Rows) -> str:
