@@ -65,7 +65,7 @@ def curves(
     scores, rank = matched.predicted.scores()[order], matched.rank[order]
     errors = np.ones(len(order), bool) if det_counts is None else det_counts[order]
     alone = np.concatenate(([0], np.cumsum(errors)))
-    needed = _needed(recalls, truths)
+    needed = hits_needed(recalls, truths)
     # At recall 0 the curve starts with the first prediction, whatever became of it.
     first = np.flatnonzero(known & (np.diff(starts) > 0))
     for level, (place, partner) in enumerate(partnered):
@@ -81,7 +81,7 @@ def curves(
         found = np.arange(1, len(tp) + 1) - bounds[kind]
         # The last sum is pycocotools': 1 hit out of 1 gives a precision one bit below 1.
         sharp = found / ((seen[good] - before[kind]).astype(np.float64) + np.spacing(1))
-        best = _best_from_here(sharp, kind, int(count.max(initial=0)))
+        best = best_from_here(sharp, kind, int(count.max(initial=0)))
         at_recall, of_kind = np.nonzero(known & (needed <= count))
         hit = bounds[of_kind] + needed[at_recall, of_kind] - 1
         precision[level, at_recall, of_kind] = best[hit]
@@ -93,7 +93,7 @@ def curves(
     return Curves(precision, score, recall, truths)
 
 
-def _needed(recalls: FloatArray, truths: IntArray) -> IntArray:
+def hits_needed(recalls: FloatArray, truths: IntArray) -> IntArray:
     """Hits that it takes to reach each recall of each class, (r, k), as floats compare."""
     of = np.maximum(truths, 1)
     hits_ = np.ceil(recalls[:, None] * of).astype(np.int64)
@@ -102,7 +102,7 @@ def _needed(recalls: FloatArray, truths: IntArray) -> IntArray:
     return np.maximum(hits_, 1)
 
 
-def _best_from_here(values: FloatArray, group: AnyArray, longest: int) -> FloatArray:
+def best_from_here(values: FloatArray, group: AnyArray, longest: int) -> FloatArray:
     """The largest value from each place to the end of its group: in steps of doubling width."""
     best = values.copy()
     step = 1

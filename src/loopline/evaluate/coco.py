@@ -80,6 +80,10 @@ class CocoOptions:
             raise BadValue(f"IoU thresholds must rise, not {self.iou}")
 
 
+STANDARD: Final = CocoOptions()
+"""COCO's settings for boxes."""
+
+
 def keypoint_options(*, sigmas: Sequence[float] | None = None) -> CocoOptions:
     """COCO's settings for keypoints: 20 detections a picture, no small objects."""
     areas = tuple(area for area in AREAS if area.name != "small")
@@ -110,7 +114,7 @@ class CocoReport:
         return summary(self)
 
 
-def evaluate(truth: Detections, predicted: Detections, *, options: CocoOptions = CocoOptions()) -> CocoReport:
+def evaluate(truth: Detections, predicted: Detections, *, options: CocoOptions = STANDARD) -> CocoReport:
     """Numbers, curves and matches of predictions over the truth.
 
     Without truths every number is NaN; without predictions every number is 0. Raises BadValue where a score is missing,
@@ -127,7 +131,7 @@ def start() -> State:
     return ()
 
 
-def update(state: State, truth: Detections, predicted: Detections, *, options: CocoOptions = CocoOptions()) -> State:
+def update(state: State, truth: Detections, predicted: Detections, *, options: CocoOptions = STANDARD) -> State:
     """The state with one more batch."""
     sigmas = None if options.sigmas is None else np.asarray(options.sigmas)
     one = match(
@@ -147,7 +151,7 @@ def merge(a: State, b: State) -> State:
     return a + b
 
 
-def finish(state: State, *, options: CocoOptions = CocoOptions()) -> CocoReport:
+def finish(state: State, *, options: CocoOptions = STANDARD) -> CocoReport:
     """The report over all batches, in whatever order they came. Raises BadValue where there was none."""
     if not state:
         raise BadValue("no batch was seen", hint="update() with an empty batch still tells the classes")
