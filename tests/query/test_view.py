@@ -14,6 +14,7 @@ from loopline.errors import MissingDependency, QueryError, QueryTypeError, Unkno
 from loopline.kernel.exchange import Exportable
 from loopline.query.builder import F
 from loopline.query.cache import IDS, IdCache
+from loopline.query.export import exportable
 from loopline.query.view import ObjectView, View
 
 from .engine import STREET, MemoryEngine, make_engine
@@ -360,7 +361,7 @@ def test_each_answer_looks_at_one_snapshot(engine):
         lambda: View(moving).where("predictions.any(score > 0)").page(0, 5),
         lambda: View(moving).facets("predictions.label"),
         lambda: View(moving).histogram("predictions.score"),
-        lambda: list(View(moving).exportable().pages()),
+        lambda: list(exportable(View(moving)).pages()),
     ):
         asked.clear()
         question()
@@ -420,9 +421,8 @@ def test_a_fault_of_the_engine_is_an_error_of_ours(engine):
 
 
 def test_an_export_streams_samples_labels_and_pages(view):
-    out: Exportable = (
-        view.where("id in [1, 2, 3]").sort("-id").keep("predictions", "score > 0.2").exportable(["predictions"])
-    )
+    chosen = view.where("id in [1, 2, 3]").sort("-id").keep("predictions", "score > 0.2")
+    out: Exportable = exportable(chosen, ["predictions"])
     assert [f.name for f in out.schema.fields] == ["predictions"]
     assert out.schema.field("predictions").classes == ("car", "person", "mask")
     assert out.count() == 3
@@ -440,7 +440,7 @@ def test_an_export_streams_samples_labels_and_pages(view):
 def test_pages_of_an_export_cover_every_sample_once():
     rng = random.Random(3)
     many = make_engine(STREET, [{"id": i, "brightness": rng.random()} for i in range(5000)])
-    pages = list(View(many).sort("brightness").exportable().pages())
+    pages = list(exportable(View(many).sort("brightness")).pages())
     found = [i for page in pages for i in page.samples["id"].to_pylist()]
     assert found == View(many).sort("brightness").ids().tolist()
     assert len(pages) == 3

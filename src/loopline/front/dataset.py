@@ -23,6 +23,7 @@ from loopline.jobs import SILENT, Progress, StopSignal
 from loopline.kernel.expr import Expr
 from loopline.kernel.schema import DatasetSchema
 from loopline.query.builder import Built
+from loopline.query.export import exportable
 from loopline.query.view import Expression, ObjectView, View
 from loopline.store import diff as diffs
 from loopline.store import edits, merge, tags, versions
@@ -261,7 +262,7 @@ class Dataset:
         """Write the data set, or a view of it, as a label file or folder: see `front.adding.export`."""
         from loopline.front import adding
 
-        chosen = (view if view is not None else self.view()).exportable(fields)
+        chosen = exportable(view if view is not None else self.view(), fields)
         return adding.export(
             chosen, Path(path).expanduser(), format=format, fields=fields, options=options, overwrite=overwrite
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,13 @@ from loopline.query.view import View
 
 PAGE_SAMPLES: Final = 2048
 LABEL_ROWS: Final = 16_384  # masks make label rows big
+
+
+def exportable(view: View, fields: Sequence[str] | None = None) -> ViewExport:
+    """A view as a writer of files takes it, at the snapshot of now. `fields`: by default all that come along."""
+    chosen = view if fields is None else view.select_fields(*fields)
+    snapshot = view.engine.snapshot() if view.snapshot is None else view.snapshot
+    return ViewExport(dataclasses.replace(chosen, snapshot=snapshot), snapshot)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from loopline.errors import MissingDependency, QueryTypeError
-from loopline.kernel.exchange import BATCH_ROWS, Exportable, Page
+from loopline.kernel.exchange import BATCH_ROWS, Page
 from loopline.kernel.expr import Expr, Method, Name
 from loopline.kernel.schema import DatasetSchema
 from loopline.query import columns, ops, run, summary
@@ -279,14 +279,6 @@ class View(_Query):
         snapshot, plan = self._plan()
         ids = self._ids(snapshot, plan)[_count(offset, "offset") :][: _count(count, "count")]
         return columns.page(self.engine, lambda: self._plan_at(snapshot), ids)
-
-    def exportable(self, fields: Sequence[str] | None = None) -> Exportable:
-        """This view as a writer of files takes it, at the snapshot of now. `fields`: by default all that come along."""
-        from loopline.query.export import ViewExport
-
-        view = self if fields is None else self.select_fields(*fields)
-        snapshot = self.engine.snapshot() if self.snapshot is None else self.snapshot
-        return ViewExport(dataclasses.replace(view, snapshot=snapshot), snapshot)
 
     def _known(self, fields: Sequence[str]) -> tuple[str, ...]:
         schema = self.schema
