@@ -33,6 +33,19 @@ def test_add_says_what_arrived_and_names_what_did_not(loopline: Loopline, shapes
     assert again["problems"][0]["where"].startswith("shapes.json")
 
 
+def test_a_dry_run_says_what_add_would_find_and_writes_nothing(loopline: Loopline, shapes: Path) -> None:
+    assert loopline("create", "new").code == 0
+    answer = loopline("add", "new", shapes / "shapes.json", "--dry-run")
+    assert answer.code == 0
+    assert "COCO" in answer.out
+    assert "nothing was written" in answer.out
+    found = loopline("add", "new", shapes / "shapes.json", "--dry-run", "--json").document
+    added = loopline("add", "new", shapes / "shapes.json", "--json").document
+    assert found["samples"] == added["samples_added"]
+    assert found["counts"][0]["what"] in {c["what"] for c in added["counts"]} | {p["what"] for p in found["problems"]}
+    assert [entry["verb"] for entry in loopline("log", "new", "--json").document] == ["add", "create"]
+
+
 def test_an_import_that_adds_nothing_fails(loopline: Loopline, tmp_path: Path) -> None:
     file = tmp_path / "empty.json"
     file.write_text(json.dumps({"images": [], "annotations": [], "categories": []}))

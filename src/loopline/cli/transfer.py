@@ -24,6 +24,10 @@ from loopline.cli._command import (
 from loopline.cli._render import Grid
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from loopline.front.adding import Preview
+    from loopline.kernel.exchange import Problem
     from loopline.store.ingest import AddReport, Existing, Same
 
 _PROBLEMS = 10  # named one by one; the rest is counted
@@ -40,7 +44,7 @@ existing_option = click.option(
 @command(
     "add",
     examples=[
-        "loopline add masks annotations/ --labels annotations/ --format voc",
+        "loopline add masks downloads/ --dry-run",
         "loopline add coco images/ --labels instances_val.json --split val",
         "loopline add coco results.json --field predictions --tag first-model",
     ],
@@ -70,6 +74,7 @@ existing_option = click.option(
     help="Look at every media file (size, type, hash), or believe the label file.",
 )
 @click.option("--verify", is_flag=True, help="Decode every picture to its end.")
+@click.option("--dry-run", is_flag=True, help="Say what is there and what would be added; write nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 def add(
     name: str,
@@ -84,6 +89,7 @@ def add(
     same: Same,
     read_media: bool,
     verify: bool,
+    dry_run: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -92,6 +98,13 @@ def add(
     PATH is a label file, a folder of label files, or a folder of media; with --labels it is the folder of the pictures.
     Bad rows are named and counted, good ones arrive. Adding the same thing again adds nothing twice.
     """
+    if dry_run:
+        with long_work(quiet=quiet) as work:
+            found = ll.open(name).preview(
+                path, labels=labels, field=field, format=format, split=split, options=key_values(options), **work
+            )
+        show_preview(found, as_json)
+        return
     with long_work(quiet=quiet) as work:
         report = ll.open(name).add(
             path,
@@ -127,17 +140,47 @@ def show_added(report: AddReport, as_json: bool) -> None:
         _render.line(
             f"{_render.counted(report.unreadable, 'media file')} missing or broken (their samples are there all the same)"
         )
-    if report.counts:
-        _render.line()
-        ordered = sorted(report.counts.items(), key=lambda item: -item[1])
-        _render.grid(Grid(("problem", "rows", "what"), [(kind, n, what) for (kind, what), n in ordered]))
-        _render.line()
-        for problem in report.problems[:_PROBLEMS]:
-            hint = f" ({problem.hint})" if problem.hint else ""
-            _render.line(f"{problem.where}: {problem.what}{hint}")
-        more = sum(report.counts.values()) - min(len(report.problems), _PROBLEMS)
-        if more > 0:
-            _render.line(f"… and {more:,} more; --json names the first 1,000")
+    show_problems(report.counts, report.problems)
+
+
+def show_problems(counts: Mapping[tuple[str, str], int], problems: Sequence[Problem]) -> None:
+    """Every kind of problem with its number; the first ones by name."""
+    if not counts:
+        return
+    _render.line()
+    ordered = sorted(counts.items(), key=lambda item: -item[1])
+    _render.grid(Grid(("problem", "rows", "what"), [(kind, n, what) for (kind, what), n in ordered]))
+    _render.line()
+    for problem in problems[:_PROBLEMS]:
+        hint = f" ({problem.hint})" if problem.hint else ""
+        _render.line(f"{problem.where}: {problem.what}{hint}")
+    more = sum(counts.values()) - min(len(problems), _PROBLEMS)
+    if more > 0:
+        _render.line(f"… and {more:,} more; --json names the first 1,000")
+
+
+def show_preview(found: Preview, as_json: bool) -> None:
+    """What an import would find."""
+    if as_json:
+        counts = [{"kind": kind, "what": what, "rows": n} for (kind, what), n in found.counts.items()]
+        names = ("format", "saw", "roots", "samples", "missing", "splits", "objects", "fields", "problems")
+        _render.document({**{name: getattr(found, name) for name in names}, "counts": counts})
+        return
+    _render.line(found.saw or found.format)
+    _render.line(f"pictures under {', '.join(found.roots) or '–'}")
+    _render.line()
+    rows: list[tuple[str, int, str]] = [
+        ("samples", found.samples, f"{found.missing:,} media files missing" if found.missing else "")
+    ]
+    rows += [(f"split {split}", n, "") for split, n in sorted(found.splits.items())]
+    for name, field in found.fields.items():
+        classes = ", ".join(field.classes[:8]) + (
+            f", … ({len(field.classes)} in all)" if len(field.classes) > 8 else ""
+        )
+        rows.append((f"objects of {name} ({field.kind})", found.objects.get(name, 0), classes))
+    _render.grid(Grid(("", "found", ""), rows))
+    show_problems(found.counts, found.problems)
+    _render.line("nothing was written")
 
 
 def added_document(report: AddReport) -> dict[str, Any]:
