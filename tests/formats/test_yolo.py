@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from loopline.errors import FormatError
-from loopline.formats import _yolo_text, yolo
+from loopline.formats import _yolo_text, voc, yolo
 from loopline.formats._yolo_write import joined
 from loopline.kernel.exchange import Source
+from loopline.media.sizes import picture_sizes
 from tests.formats.memory_store import MemoryStore
 
 ROW = "0 0.5 0.5 0.2 0.4"
@@ -382,6 +383,18 @@ def test_face_mask_agrees_with_its_boxes_but_for_the_shift_that_is_in_the_files(
     store = load(shared_data / "face_mask" / "labels_yolo")
     assert len(boxes(store)) == 2976
     assert Counter(b[1] for b in boxes(store)) == {"0": 545, "1": 2350, "2": 81}
+
+
+@pytest.mark.parametrize("name", ["bccd", "face_mask"])
+def test_boxes_of_voc_go_through_yolo_unchanged(tmp_path: Path, shared_data: Path, name: str) -> None:
+    before = MemoryStore.of(voc.read(Source(shared_data / name)))
+    sizes = picture_sizes([f"{r['root']}/{r['path']}" for r in before.rows])
+    for row, (width, height) in zip(before.rows, sizes.tolist(), strict=True):
+        row |= {"width": width, "height": height}
+    written = yolo.write(before, tmp_path, fields=["ground_truth"], media="link")
+    assert all(lost.startswith("attribute ") for lost in written.lost)
+    found = [sorted((Path(p).name, *rest) for p, *rest in boxes(store)) for store in (before, load(tmp_path))]
+    assert found[0] == found[1]
 
 
 def test_supervision_reads_what_we_write(tmp_path: Path, shared_data: Path) -> None:

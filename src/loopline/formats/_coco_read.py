@@ -239,7 +239,7 @@ class CocoReader:
         item = first if isinstance(first, dict) else msgspec.to_builtins(first) if typed else {}
         if "segments_info" in item:
             raise FormatError(
-                "this is COCO panoptic: segments in PNG files", where=str(self.path), hint="format='coco-panoptic'"
+                "this is COCO panoptic: segments in PNG files", where=str(self.path), hint="format='coco_panoptic'"
             )
         return "class" if "caption" in item and not {"bbox", "segmentation", "keypoints"} & set(item) else "box"
 
