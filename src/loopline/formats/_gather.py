@@ -109,6 +109,7 @@ class Gather:
         width: int | None = None,
         height: int | None = None,
         columns: Mapping[str, Any] | None = None,
+        again: bool = False,
         **built_in: Any,
     ) -> int:
         """The key of a picture or video.
@@ -116,6 +117,7 @@ class Gather:
         name      path as the file has it; it may come from another machine, with other slashes
         root      folder that it is relative to; None: found out from the first names
         columns   what the file says of the picture beyond the built-in columns
+        again     it may have been there before: a video comes with each of its frames
         built_in  split, media, tags, fps, frame_count, ...
 
         Raises Fault for a name that is empty or leads out of the folder.
@@ -126,7 +128,8 @@ class Gather:
         place = ("" if root is None else str(root), path)
         known = self._paths.get(place)
         if known is not None:
-            self.warn("a picture is there twice; its labels are put together", where)
+            if not again:
+                self.warn("a picture is there twice; its labels are put together", where)
             return known
         key = self._paths[place] = self._count
         self._count += 1

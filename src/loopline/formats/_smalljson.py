@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +43,21 @@ def items(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """The objects of one top-level list (`key` "" where the document is the list), each with its index.
 
-    Everything else at the top level is left in `others`; a value that stands behind the list comes too late to be
-    used by it. What cannot be read is counted. Raises FormatError where the file is not JSON at all.
+    Everything else at the top level is in `others` before the first object comes, also what stands behind the list.
+    What cannot be read is counted. Raises FormatError where the file is not JSON at all.
     """
-    for part in JsonFile(path, report=report):
+    file = JsonFile(path, skip={key} if key else set(), report=report)
+    # What is broken inside the list is told when the list is read.
+    outside = (p for p in file if not (isinstance(p, Broken) and p.key == key and key in file.skipped))
+    yield from _parts(outside, path, key, gather, others)
+    if key in file.skipped:
+        yield from _parts(file.array(key, file.skipped[key]), path, key, gather, others)
+
+
+def _parts(
+    parts: Iterable[Elements | Value | Broken], path: Path, key: str, gather: Gather, others: dict[str, Any]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    for part in parts:
         if isinstance(part, Value):
             if part.key == key:
                 gather.skip(f'"{key}" is not a list of objects', f"{path.name}: {key}")
