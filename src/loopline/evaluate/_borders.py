@@ -34,26 +34,28 @@ def drawn_border(classes: IntArray, valid: BoolArray) -> BoolArray:
     return out & valid & (classes >= 0)
 
 
-def dilated(mask: BoolArray, radius: int) -> BoolArray:
-    """Pixels within `radius` of the mask, as the crow flies."""
-    h, w = mask.shape
-    out = np.zeros((h, w), bool)
-    if not mask.any():
-        return out
-    for dy in range(-min(radius, h - 1), min(radius, h - 1) + 1):
-        reach = int(np.sqrt(radius * radius - dy * dy))
-        to, of = slice(max(0, dy), h + min(0, dy)), slice(max(0, -dy), h - max(0, dy))
-        out[to] |= _widened(mask[of], reach)
+def near_same(a: IntArray, b: IntArray, radius: int) -> BoolArray:
+    """Which drawn pixels of `a` (h, w; -1 is blank) have one of the same class in `b` within `radius`, as the crow flies.
+
+    Looks at the nearest places first, and each time only for the pixels that are still without a partner.
+    """
+    reach = np.arange(-radius, radius + 1)
+    dy, dx = (x.ravel() for x in np.meshgrid(reach, reach, indexing="ij"))
+    inside = dy**2 + dx**2 <= radius**2
+    nearest = np.argsort((dy**2 + dx**2)[inside], kind="stable")
+    width = a.shape[1] + 2 * radius
+    steps = (dy * width + dx)[inside][nearest]
+    other = np.pad(b, radius, constant_values=-1).ravel()
+    drawn = np.flatnonzero(a.ravel() >= 0)
+    classes = a.ravel()[drawn]
+    place = (drawn // a.shape[1] + radius) * width + drawn % a.shape[1] + radius
+    alone = np.arange(drawn.size)
+    for step in steps.tolist():
+        alone = alone[other[place[alone] + step] != classes[alone]]
+    out = np.zeros(a.shape, bool)
+    out.ravel()[drawn] = True
+    out.ravel()[drawn[alone]] = False
     return out
-
-
-def _widened(mask: BoolArray, reach: int) -> BoolArray:
-    """Pixels with a True within `reach` columns, by the number of Trues up to each column."""
-    width = mask.shape[1]
-    upto = np.pad(np.cumsum(mask, axis=1, dtype=np.int32), ((0, 0), (1, 0)))
-    columns = np.arange(width)
-    last, first = np.minimum(columns + reach + 1, width), np.maximum(columns - reach, 0)
-    return np.asarray(upto[:, last] > upto[:, first], bool)
 
 
 def _over_square(padded: IntArray, window: int, pick: np.ufunc) -> IntArray:

@@ -36,7 +36,7 @@ from loopline.evaluate._arrays import (
     share,
     weighted_mean,
 )
-from loopline.evaluate._borders import border_inside, dilated, drawn_border
+from loopline.evaluate._borders import border_inside, drawn_border, near_same
 
 NOTHING: Final = -1
 BORDER_SHARE: Final = 0.02
@@ -170,7 +170,7 @@ def finish(state: SegmentationState, classes: Sequence[str]) -> SegmentationRepo
 def segmentation_report(
     pictures: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]], classes: Sequence[str], *, borders: bool = False
 ) -> SegmentationReport:
-    """The numbers over (truth, predicted) class maps, one picture in memory at a time. `borders` costs several times more."""
+    """The numbers over (truth, predicted) class maps, one picture in memory at a time. `borders` adds about 0.1 s each."""
     state = start(classes)
     for truth, predicted in pictures:
         state = update(state, truth, predicted, borders=borders)
@@ -215,10 +215,10 @@ def _border_counts(true: IntArray, guess: IntArray, count: int) -> IntArray:
     out[:, 1] = per_class(guess, wide_guess)
     out[:, 2] = per_class(true, wide_true & wide_guess & (true == guess))
     reach = max(1, round(REACH_SHARE * diagonal))
-    thin_true, thin_guess = (drawn_border(x, valid) for x in (true, guess))
-    for c in np.union1d(true[thin_true], guess[thin_guess]):
-        a, b = thin_true & (true == c), thin_guess & (guess == c)
-        out[c, 3:] = a.sum(), (a & dilated(b, reach)).sum(), b.sum(), (b & dilated(a, reach)).sum()
+    thin_true, thin_guess = (np.where(drawn_border(x, valid), x, NOTHING) for x in (true, guess))
+    for column, (thin, other) in zip((3, 5), ((thin_true, thin_guess), (thin_guess, thin_true)), strict=True):
+        out[:, column] = per_class(thin, thin >= 0)
+        out[:, column + 1] = per_class(thin, near_same(thin, other, reach))
     return out
 
 
