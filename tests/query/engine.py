@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import duckdb
 import pyarrow as pa
@@ -49,6 +50,14 @@ class MemoryEngine:
     def cursor(self) -> duckdb.DuckDBPyConnection:
         self.cursors += 1
         return self._con.cursor()
+
+    @contextmanager
+    def looking(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        cursor = self.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
 
     def table(self, name: str, snapshot: int | None = None) -> str:
         return '"' + name.replace('"', '""') + '"'

@@ -77,13 +77,11 @@ def page(engine: Engine, plans: Callable[[], Plan], ids: npt.NDArray[np.int64]) 
     transaction for all of them: a third faster, because the catalog is read once.
     """
     with run.cursor_of(engine) as cursor:
-        cursor.begin()
         plan = plans()
         samples = _samples(cursor, plan, ids)
         labels = {field: _labels(cursor, plans(), field, ids) for field in plan.fields}
         owners = {SAMPLE_OWNER: samples["id"].to_numpy(), **{f: rows["id"].to_numpy() for f, rows in labels.items()}}
         tags = _tags(cursor, plan, owners)
-        cursor.rollback()
     return Page(
         _with_tags(samples, tags.get(SAMPLE_OWNER, {})),
         {field: _with_tags(rows, tags.get(field, {})) for field, rows in labels.items()},

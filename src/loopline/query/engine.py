@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 from loopline.kernel.schema import DatasetSchema
@@ -19,6 +20,9 @@ class Engine(Protocol):
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A new connection of the caller's own, who closes it."""
+
+    def looking(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """A cursor inside a transaction that sees the newest snapshot; for reading, by one reader at a time."""
 
     def table(self, name: str, snapshot: int | None = None) -> str:
         """SQL source text of a table at a snapshot, such as `lake."label__gt" AT (VERSION => 7)`."""

@@ -19,18 +19,16 @@ if TYPE_CHECKING:
 
 @contextmanager
 def cursor_of(engine: Engine) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A cursor for several statements. An error of the engine becomes a QueryError."""
+    """A cursor for several statements, all of one transaction. An error of the engine becomes a QueryError."""
     import duckdb
 
-    cursor = engine.cursor()
     try:
-        yield cursor
+        with engine.looking() as cursor:
+            yield cursor
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
         raise QueryError(f"the engine could not answer: {error}", hint="view.explain() shows the SQL") from error
-    finally:
-        cursor.close()
 
 
 def answered(cursor: duckdb.DuckDBPyConnection, statement: Statement, sql: str) -> duckdb.DuckDBPyConnection:

@@ -116,6 +116,7 @@ def _samples_with(engine: Engine, plan: Plan, rows: str, top: pa.Table) -> pa.Ar
             f" ON v.value IS NOT DISTINCT FROM t.value GROUP BY t.value"
         )
         counts = dict(run.answered(con, statement, sql).fetchall())
+        con.unregister("facet_values")
     return pa.array([counts.get(value, 0) for value in top["value"].to_pylist()], pa.int64())
 
 

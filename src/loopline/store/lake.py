@@ -29,7 +29,8 @@ from filelock import FileLock, Timeout
 from loopline.errors import Conflict, DatasetExists, DatasetNotFound, ReadOnlyVersion, StoreError
 from loopline.kernel.schema import DatasetSchema
 from loopline.store import extensions, tables
-from loopline.store.location import FolderLocation, Location, PostgresLocation
+from loopline.store.location import CATALOG_FILE, FolderLocation, Location, PostgresLocation
+from loopline.store.reading import NewestSnapshot, Readers
 
 T = TypeVar("T")
 
@@ -117,6 +118,10 @@ class Transaction:
         return first
 
 
+class OutOfDate(Exception):
+    """The connection belongs to an engine that was given up; its temporary tables have to be made again."""
+
+
 class Lake:
     """An open data set. A context manager; may be shared by threads. After a fork the child connects anew."""
 
@@ -127,7 +132,11 @@ class Lake:
         self._schemas: dict[int, DatasetSchema] = {}
         self._spare: dict[str, range] = {}
         self._spill = _own_spill_folder(location)
+        self._newest = NewestSnapshot(location.folder / CATALOG_FILE if isinstance(location, FolderLocation) else None)
+        self._readers = Readers(self._start_looking)
+        self.generation = 0  # rises when the engine is started anew; connections of earlier ones are out of date
         self._con = self._connect(create=create)
+        self._inlined = self._inlined_tables(self._con)
         self._pid = os.getpid()
         self.closed = False
         _open_lakes.add(self)
@@ -165,6 +174,8 @@ class Lake:
 
         try:
             lake.commit("create", make, message=f"create {location.name}")
+            with lake.exclusive() as con:
+                tables.settle(con)
         except BaseException:
             lake.close()
             raise
@@ -190,6 +201,7 @@ class Lake:
     def close(self) -> None:
         self.closed = True
         if self._pid == os.getpid():  # else it is the parent's
+            self._readers.close()
             self._con.close()
             shutil.rmtree(self._spill, ignore_errors=True)
 
@@ -215,7 +227,7 @@ class Lake:
         extensions.load(con, "ducklake")
         extensions.load(con, "sqlite_scanner" if isinstance(self.location, FolderLocation) else "postgres_scanner")
         con.execute("SET memory_limit = ?", [os.environ.get("LOOPLINE_MEMORY") or "2GB"])
-        con.execute("SET temp_directory = ?", [str(self._spill)])
+        con.execute("SET temp_directory = ?", [str(self._spill / f"engine-{self.generation}")])
         con.execute("SET parquet_metadata_cache = true")  # data files never change, so their footers are read once
 
     def _attach(self, con: duckdb.DuckDBPyConnection, *, create: bool) -> None:
@@ -251,34 +263,108 @@ class Lake:
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of the caller's own to this data set; close it when done. May be called from any thread."""
         with self._lock:
-            if self._pid != os.getpid():
-                # The engine's threads did not survive the fork; its memory must not be touched, not even to free it.
-                _abandoned.append(self._con)
-                self._spill = _own_spill_folder(self.location)
-                self._con, self._pid = self._connect(create=False), os.getpid()
+            self._after_fork()
+            if self._is_out_of_date():
+                self._readers.close()
+                self._start_anew()
             con = self._con.cursor()
         # Every time in the lake is UTC, wherever the process runs; a progress bar would go to stdout, into JSON.
         con.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         return con
+
+    def _after_fork(self) -> None:
+        """Connect anew in a child. The engine's threads did not survive the fork; its memory must not be touched, not
+        even to free it."""
+        with self._lock:
+            if self._pid != os.getpid():
+                _abandoned.append(self._con)
+                self._readers.forget()
+                self._spill, self._pid = _own_spill_folder(self.location), os.getpid()
+                self._start_anew()
+
+    def _start_anew(self) -> None:
+        self.generation += 1
+        self._con = self._connect(create=False)  # the old one lives on until its cursors are closed
+        self._inlined = self._inlined_tables(self._con)
+
+    def _is_out_of_date(self) -> bool:
+        """Upkeep of another process drops tables in which the catalog kept small writes, once an alteration has put
+        others in their place. An engine that has read of them goes on looking for them, for ever, and over PostgreSQL
+        it dies of that (DuckLake issues 1305 and 1413): then only a new engine helps."""
+        try:
+            there = self._patiently(lambda: self._inlined_tables(self._con))
+        except duckdb.Error as error:
+            if not _is_stale(error):
+                raise
+            return True
+        gone = self._inlined - there
+        self._inlined = there
+        return bool(gone)
+
+    def _inlined_tables(self, con: duckdb.DuckDBPyConnection) -> frozenset[str]:
+        with con.cursor() as own:
+            rows = own.execute(f"SELECT table_name FROM {self.metadata('ducklake_inlined_data_tables')}").fetchall()
+        return frozenset(name for (name,) in rows)
+
+    def metadata(self, table: str) -> str:
+        """SQL text that reads a table of the catalog itself, whose layout is part of the DuckLake specification."""
+        schema = self.location.schema if isinstance(self.location, PostgresLocation) else "main"
+        return f'__ducklake_metadata_lake."{schema}"."{table}"'
+
+    def read(self, look: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """What `look` gives of a cursor; it is called again where the catalog was busy, or in upkeep, just then."""
+        for attempt in range(RETRIES):
+            try:
+                with self.reading() as con:
+                    return look(con)
+            except duckdb.Error as error:
+                if not (_is_conflict(error) or _is_stale(error)) or attempt == RETRIES - 1:
+                    raise
+            time.sleep(_pause_s(attempt))
+        raise AssertionError("unreachable")
 
     def table(self, name: str, snapshot: int | None = None) -> str:
         """SQL text that reads a table, as it is now or as it was at a snapshot."""
         quoted = '"' + name.replace('"', '""') + '"'
         return f"lake.{quoted}" if snapshot is None else f"lake.{quoted} AT (VERSION => {int(snapshot)})"
 
+    @contextmanager
+    def looking(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor inside a transaction that sees the newest snapshot, for one or more questions. Only for reading;
+        starting a transaction costs as much as a small query, so it is kept ready for the next look."""
+        newest = self.snapshot()
+        self._after_fork()
+        with self._readers.lend(newest) as con:
+            yield con
+
+    def _start_looking(self) -> tuple[duckdb.DuckDBPyConnection, int]:
+        con = self.cursor()
+
+        def begin() -> int:
+            con.execute("BEGIN")
+            try:
+                row = con.execute("SELECT id FROM ducklake_current_snapshot('lake')").fetchone()
+            except duckdb.Error:
+                con.execute("ROLLBACK")
+                raise
+            return int(row[0]) if row else 0
+
+        return con, self._patiently(begin)
+
     def snapshot(self) -> int:
         """Number of the newest snapshot."""
-        with self.reading() as con:
-            row = self._patiently(lambda: con.execute("SELECT id FROM ducklake_current_snapshot('lake')").fetchone())
-            return int(row[0]) if row else 0
+        return self._newest.get(self._ask_snapshot)
+
+    def _ask_snapshot(self) -> int:
+        row = self.read(lambda con: con.execute("SELECT id FROM ducklake_current_snapshot('lake')").fetchone())
+        return int(row[0]) if row else 0
 
     def schema(self, snapshot: int | None = None) -> DatasetSchema:
         """Columns and label fields, now or at a snapshot."""
         at = self.snapshot() if snapshot is None else snapshot
         known = self.known_schema(at)
         if known is None:
-            with self.reading() as con:
-                known = self._patiently(lambda: tables.read_schema(con, self.table("field", at)))
+            known = self.read(lambda con: tables.read_schema(con, self.table("field", at)))
             self._remember(at, known)
         return known
 
@@ -310,32 +396,30 @@ class Lake:
         message: str = "",
         author: str | None = None,
         con: duckdb.DuckDBPyConnection | None = None,
+        generation: int | None = None,
     ) -> T:
         """Run `body` in one transaction and make one snapshot of it, named by the verb, its author and message.
 
         `body` may run more than once: when another writer got in between, everything is rolled back and tried again
         with rising pauses. `con` is a connection whose temporary tables `body` reads; else a new one.
-        Raises Conflict when other writers kept winning.
+        Raises Conflict when other writers kept winning; OutOfDate when `con` is of an earlier `generation`.
         """
-        own = con is None
-        used = self.cursor() if con is None else con
-        try:
-            with self._queue():
-                for attempt in range(RETRIES):
+        with self._queue():
+            for attempt in range(RETRIES):
+                with self.reading() as own:  # looks whether the engine is up to date
+                    if generation not in (None, self.generation):
+                        raise OutOfDate
                     try:
-                        return self._once(used, verb, body, message, author or current_author())
+                        return self._once(con or own, verb, body, message, author or current_author())
                     except duckdb.Error as error:
-                        if not _is_conflict(error):
+                        if not (_is_conflict(error) or (con is None and _is_stale(error))):
                             raise
-                    time.sleep(min(2.0, 0.01 * 2**attempt) * random.uniform(0.5, 1.5))
-            raise Conflict(
-                f"other writers kept winning: gave up on {verb} after {RETRIES} tries",
-                where=str(self.location),
-                hint="try again when it is quieter",
-            )
-        finally:
-            if own:
-                used.close()
+                time.sleep(_pause_s(attempt))
+        raise Conflict(
+            f"other writers kept winning: gave up on {verb} after {RETRIES} tries",
+            where=str(self.location),
+            hint="try again when it is quieter",
+        )
 
     def _once(
         self, con: duckdb.DuckDBPyConnection, verb: str, body: Callable[[Transaction], T], message: str, author: str
@@ -375,6 +459,7 @@ class Lake:
         """A cursor for work on the files themselves, while no other writer of a local data set is at work."""
         with self._queue(), self.reading() as con:
             yield con
+            self._inlined = self._inlined_tables(con)  # this engine knows what it has dropped
 
     @contextmanager
     def _queue(self) -> Iterator[None]:
@@ -407,7 +492,7 @@ class Lake:
             except duckdb.Error as error:
                 if not _is_conflict(error) or attempt == RETRIES - 1:
                     raise
-                time.sleep(min(1.0, 0.005 * 2**attempt) * random.uniform(0.5, 1.5))
+                time.sleep(_pause_s(attempt))
         raise AssertionError("unreachable")
 
 
@@ -470,6 +555,17 @@ def _use_s3(con: duckdb.DuckDBPyConnection) -> None:
         + "".join(f", {key} '{value}'" for key, value in given.items())
         + ")"
     )
+
+
+def _pause_s(attempt: int) -> float:
+    """Rising, and never the same for two who wait."""
+    return min(2.0, 0.005 * 2.0**attempt) * random.uniform(0.5, 1.5)
+
+
+def _is_stale(error: duckdb.Error) -> bool:
+    """Is this engine looking for a table that another process's upkeep has dropped, or dead?"""
+    text = str(error)
+    return ("ducklake_inlined_data_" in text and "does not exist" in text) or "has been invalidated" in text
 
 
 def _is_conflict(error: duckdb.Error) -> bool:
