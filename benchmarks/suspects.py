@@ -1,0 +1,69 @@
+"""How many planted label errors the suspects find: 5 % of the labels each removed, moved, renamed and made up.
+
+    python benchmarks/suspects.py [--data ../shared/data] [--seeds 5]
+
+Precision at k: among the first k suspects of a kind, k as many as were planted. Recall at 2k: among twice as many.
+`seen`: the share of all objects on which the detector puts any prediction at IoU 0.5, the most that can be expected.
+Labels have mistakes of their own, which count as wrong here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _measure import machine, once_s, table
+
+from loopline.evaluate._pairs import find_pairs
+from loopline.evaluate.suspects import KINDS, find_suspects
+from tests.evaluate.detection_cases import read_coco
+from tests.evaluate.planting import found, plant, precision_and_recall
+
+ROOT = Path(__file__).resolve().parents[1]
+CASES = {
+    "coco128, NanoDet-g": ("coco128", "predictions_nanodet_g.json", False),
+    "coco128, FastestDet": ("coco128", "predictions_fastestdet.json", False),
+    "face_mask, AIZOO 360": ("face_mask", "predictions_masks_aizoo360.json", False),
+    "face_mask, YuNet + classifier": ("face_mask", "predictions_masks_yunet_plus_classifier.json", False),
+    "face_mask, YuNet (no classes)": ("face_mask", "predictions_faces_yunet_n.json", True),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--share", type=float, default=0.05)
+    options = parser.parse_args()
+    results = {}
+    for title, (folder, file, agnostic) in CASES.items():
+        base = options.data / folder / "reference"
+        true, predicted = read_coco(base / "ground_truth_coco.json", base / file, agnostic=agnostic)
+        seen = len(np.unique(find_pairs(true, predicted, by_class=False, least=0.5).gt)) / len(true)
+        kinds = [kind for kind in KINDS if not (agnostic and kind == "mislabelled")]
+        scores: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds}
+        seconds = []
+        for seed in range(options.seeds):
+            planted = plant(true, np.random.default_rng(seed), share=options.share)
+            wall, _, suspects = once_s(partial(find_suspects, planted.truth, predicted, by_class=not agnostic))
+            seconds.append(wall)
+            for kind in kinds:
+                scores[kind].append(precision_and_recall(found(planted, suspects, kind), len(planted.removed)))
+        means = {kind: np.mean(values, axis=0) for kind, values in scores.items()}
+        results[title] = {kind: [round(float(v), 3) for v in mean] for kind, mean in means.items()}
+        table(
+            f"{title}: {len(true)} objects, seen {seen:.2f}, {np.median(seconds):.2f} s",
+            [(kind, f"{p:.2f} / {r:.2f}", "precision at k / recall at 2k") for kind, (p, r) in means.items()],
+        )
+    print(json.dumps({"machine": machine("loopline", "numpy"), "planted": options.share, "results": results}))
+
+
+if __name__ == "__main__":
+    main()
