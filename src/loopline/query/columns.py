@@ -98,14 +98,16 @@ def _samples(cursor: duckdb.DuckDBPyConnection, plan: Plan, ids: npt.NDArray[np.
 
 def _labels(cursor: duckdb.DuckDBPyConnection, plan: Plan, field: str, ids: npt.NDArray[np.int64]) -> pa.Table:
     """Sorted by sample, in the order of `ids`, and object id."""
-    rows = Rows.objects(plan.statement, field)
+    kept = plan.kept.get(field)
+    # The ids say which samples: the steps that led to them are only needed where they say which objects are kept.
+    statement = Statement(plan.statement.table) if kept is None else plan.statement
+    rows = Rows.objects(statement, field)
     columns = ", ".join(f"{rows.object_column(name)} AS {quoted(name)}" for name in plan.schema.field(field).columns())
     conditions = [_by_id(rows.sample_id, ids)]
-    kept = plan.kept.get(field)
     if kept is not None:
         conditions.append(condition_sql(kept, rows))
-    sql = plan.statement.with_steps(f"SELECT {columns} FROM {rows.source} WHERE {' AND '.join(conditions)}")
-    table = run.answered(cursor, plan.statement, sql).to_arrow_table()
+    sql = statement.with_steps(f"SELECT {columns} FROM {rows.source} WHERE {' AND '.join(conditions)}")
+    table = run.answered(cursor, statement, sql).to_arrow_table()
     place = pc.index_in(table["sample_id"].combine_chunks(), pa.array(ids))
     order = np.lexsort((table["id"].to_numpy(), place.to_numpy(zero_copy_only=False)))
     return table.take(pa.array(order))
@@ -123,15 +125,20 @@ def _tags(
 ) -> dict[str, dict[int, list[str]]]:
     """Owner and id to the tags, sorted."""
     statement = Statement(plan.statement.table)
-    wanted = [f"(owner = {statement.bind(o)} AND {_by_id('owner_id', ids)})" for o, ids in owners.items() if len(ids)]
+    wanted = pa.concat_tables(
+        pa.table({"owner": pa.repeat(pa.scalar(owner, pa.string()), len(ids)), "owner_id": pa.array(ids, pa.int64())})
+        for owner, ids in owners.items()
+    )
+    # A joined table: a thousand ids in the text would take longer to read than the tags.
+    cursor.register("page_ids", wanted)
     found: dict[str, dict[int, list[str]]] = {}
-    if wanted:
-        sql = (
-            f"SELECT owner, owner_id, list(DISTINCT tag ORDER BY tag) FROM (FROM {statement.table('tag')})"
-            f" WHERE {' OR '.join(wanted)} GROUP BY owner, owner_id"
-        )
-        for owner, owner_id, tags in run.answered(cursor, statement, sql).fetchall():
-            found.setdefault(owner, {})[owner_id] = tags
+    sql = (
+        f"SELECT owner, owner_id, list(DISTINCT tag ORDER BY tag) FROM (FROM {statement.table('tag')})"
+        f" SEMI JOIN page_ids USING (owner, owner_id) GROUP BY owner, owner_id"
+    )
+    for owner, owner_id, tags in run.answered(cursor, statement, sql).fetchall():
+        found.setdefault(owner, {})[owner_id] = tags
+    cursor.unregister("page_ids")
     return found
 
 
