@@ -28,6 +28,7 @@ _NOT_LOST: Final = frozenset({"closed", "points"})
 class Label:
     """One label. Columns that are null are not in `values`."""
 
+    field: str
     kind: FieldKind
     label: str | None
     values: dict[str, Any]  # built-in columns
@@ -142,7 +143,7 @@ class Pictures:
                     others[key] = value
                 else:
                     self.lost[f"attribute {attribute.name}"] += 1
-            yield row["sample_id"], Label(one.kind, row.get("label"), values, own, {**rest, **others})
+            yield row["sample_id"], Label(one.name, one.kind, row.get("label"), values, own, {**rest, **others})
 
 
 def _filled(table: pa.Table) -> Iterator[dict[str, Any]]:
