@@ -157,12 +157,15 @@ def queries(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         (
             "facets of a class",
             lambda: ds.facets("predictions.label", limit=100),
-            "SELECT label, count(*) FROM p GROUP BY 1 ORDER BY 2 DESC",
+            "SELECT label, count(*), count(DISTINCT sample_id) FROM p GROUP BY 1 ORDER BY 2 DESC",
         ),
         (
             "histogram of a score",
             lambda: ds.view().histogram("predictions.score"),
-            "SELECT floor(score * 24), count(*) FROM p GROUP BY 1",
+            (
+                "WITH r AS (SELECT min(score) AS a, max(score) AS b FROM p) "
+                "SELECT floor((score - a) / (b - a) * 24), count(*) FROM p, r GROUP BY 1"
+            ),
         ),
         (
             "sort by a column",
