@@ -8,13 +8,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from loopline.errors import BadValue, UnknownVersion
-from loopline.store import edits, versions
+from loopline.kernel.schema import Column
+from loopline.store import edits, reshape, versions
 from loopline.store.ingest import ingest
 from loopline.store.lake import Lake
 from loopline.store.upkeep import upkeep
@@ -60,7 +62,11 @@ def test_files_grow_fewer_and_every_snapshot_stays_as_it_was(lake: Lake) -> None
     there = files(lake)
     report = upkeep(lake, grace=NOW)
     assert report.files_deleted > 0
-    assert len(files(lake)) < len(there)
+    for table in ("samples", "label__truth"):
+        now, once = (
+            [f for f in found if table in f.parts and "-delete" not in f.name] for found in (files(lake), there)
+        )
+        assert len(now) < len(once)
     assert {s: state(lake, s) for s in snapshots} == before
     assert upkeep(lake, grace=NOW, dry_run=True) == replace(
         report, dry_run=True, rows_moved=0, files_merged=0, files_deleted=0, files_waiting=0
@@ -128,3 +134,57 @@ def test_intermediate_files_of_killed_processes_go_after_a_day(lake: Lake) -> No
 def test_an_age_is_not_negative(lake: Lake) -> None:
     with pytest.raises(BadValue, match="negative"):
         upkeep(lake, expire_older_than=dt.timedelta(days=-1))
+
+
+def lives_through_foreign_upkeep(lake: Lake) -> None:
+    """A data set stays open here while another process alters it, then tidies up."""
+    ingest(lake, worlds.events(worlds.paths(3), 1))
+    with worlds.reopen(lake) as other:
+        reshape.add_attribute(other, "truth", Column("size", "int"))
+        edits.edit_objects(other, "truth", pa.table({"id": [0], "size": [4]}))
+        numbers = [entry.snapshot for entry in versions.log(lake)]
+        before = {s: state(lake, s) for s in numbers}  # this engine has now read of every table there is
+        upkeep(other, grace=NOW)
+        assert {s: state(lake, s) for s in numbers} == before
+        edits.edit_objects(lake, "truth", pa.table({"id": [0], "size": [5]}))
+        upkeep(other, grace=NOW)
+        assert state(other)["fields"]["truth"][0]["size"] == 5
+
+
+def test_an_open_data_set_lives_through_the_upkeep_of_another_process(tmp_path: Path) -> None:
+    with worlds.make(tmp_path / "e") as lake:
+        lives_through_foreign_upkeep(lake)
+
+
+def test_an_import_and_a_restore_live_through_the_upkeep_of_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with worlds.make(tmp_path / "e") as lake, worlds.reopen(lake) as other:
+        ingest(lake, worlds.events(worlds.paths(3), 1))
+        first = lake.snapshot()
+        wanted = state(lake)
+
+        def alter_and_tidy(name: str) -> None:
+            reshape.add_attribute(other, "truth", Column(name, "int"))
+            edits.edit_objects(other, "truth", pa.table({"id": [0], name: [4]}))
+            state(lake)
+            upkeep(other, grace=NOW)
+
+        def probe(files: pa.Table) -> Iterator[pa.RecordBatch]:
+            alter_and_tidy("size")
+            yield pa.RecordBatch.from_pylist([{"place": p, "width": 5} for p in files["place"].to_pylist()])
+
+        report = ingest(lake, worlds.events([*worlds.paths(2, 10), "p00010.jpg"], 1), probe=probe)
+        assert (report.samples_added, report.objects_added, report.skipped) == (2, {"truth": 2}, 2)
+
+        real, done = versions._prepare, []
+
+        def prepare(*args: Any) -> Any:
+            plan = real(*args)
+            if not done:
+                done.append(alter_and_tidy("extent"))
+            return plan
+
+        monkeypatch.setattr(versions, "_prepare", prepare)
+        versions.restore(lake, first)
+        assert state(lake) == wanted

@@ -1,5 +1,4 @@
-"""The lives of a table: when it was made, renamed, altered and dropped. Read from the catalog's own tables, whose
-layout is part of the DuckLake specification."""
+"""The lives of a table: when it was made, renamed, altered and dropped. Read from the catalog's own tables."""
 
 from __future__ import annotations
 
@@ -9,8 +8,6 @@ from dataclasses import dataclass
 import duckdb
 
 from loopline.store.lake import Lake
-from loopline.store.location import PostgresLocation
-from loopline.store.tables import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +23,6 @@ class Life:
         return self.begin <= snapshot and (self.end is None or snapshot < self.end)
 
 
-def catalog_table(lake: Lake, table: str) -> str:
-    """SQL text that reads a table of the catalog itself."""
-    schema = lake.location.schema if isinstance(lake.location, PostgresLocation) else "main"
-    return f"__ducklake_metadata_lake.{quoted(schema)}.{table}"
-
-
 def snapshots(con: duckdb.DuckDBPyConnection) -> list[int]:
     """All that are kept, oldest first."""
     return [n for (n,) in con.execute("SELECT snapshot_id FROM ducklake_snapshots('lake') ORDER BY 1").fetchall()]
@@ -40,7 +31,7 @@ def snapshots(con: duckdb.DuckDBPyConnection) -> list[int]:
 def lives(lake: Lake, con: duckdb.DuckDBPyConnection, table: str) -> list[Life]:
     """Every life of the tables that ever had this name, under their other names too."""
     rows = con.execute(
-        f"SELECT table_id, table_name, begin_snapshot, end_snapshot FROM {catalog_table(lake, 'ducklake_table')}"
+        f"SELECT table_id, table_name, begin_snapshot, end_snapshot FROM {lake.metadata('ducklake_table')}"
     ).fetchall()
     all_lives = [Life(*row) for row in rows]
     names, numbers = {table}, set[int]()
@@ -56,7 +47,7 @@ def lives(lake: Lake, con: duckdb.DuckDBPyConnection, table: str) -> list[Life]:
 def alterations(lake: Lake, con: duckdb.DuckDBPyConnection, numbers: Sequence[int]) -> list[int]:
     """Snapshots at which tables got, lost or changed columns."""
     rows = con.execute(
-        f"SELECT begin_snapshot, end_snapshot FROM {catalog_table(lake, 'ducklake_column')} "
+        f"SELECT begin_snapshot, end_snapshot FROM {lake.metadata('ducklake_column')} "
         "WHERE table_id IN (SELECT unnest(?::BIGINT[]))",
         [list(numbers)],
     ).fetchall()

@@ -13,7 +13,7 @@ from loopline.errors import FormatError, NothingAdded
 from loopline.kernel.exchange import Event, Problem
 from loopline.kernel.schema import SAMPLE_COLUMNS, Column
 from loopline.store import fit, tables
-from loopline.store.lake import Lake, Transaction, current_author, spill_folder
+from loopline.store.lake import Lake, OutOfDate, Transaction, current_author, spill_folder
 from loopline.store.recognise import Same as Same
 from loopline.store.recognise import match_sql
 from loopline.store.stage import Problems, Stage
@@ -77,14 +77,38 @@ def ingest(
     """
     if tags:
         check_tags(tags)
-    with Stage(spill_folder(lake)) as stage, lake.reading() as con:
+    with Stage(spill_folder(lake)) as stage:
         for event in events:
             stage.take(event)
-        seen = _register(con, stage, probe)
-        report = lake.commit(
-            verb, lambda tx: _Writer(tx, stage, seen, existing, same, tags).run(), message=message or verb, con=con
-        )
+        with lake.reading() as con:
+            generation = lake.generation
+            seen = _register(con, stage, probe)
+            report = _commit(lake, con, generation, stage, seen, verb, message, existing, same, tags)
     return replace(report, snapshot=lake.snapshot())
+
+
+def _commit(
+    lake: Lake,
+    con: duckdb.DuckDBPyConnection,
+    generation: int,
+    stage: Stage,
+    seen: _Seen,
+    verb: str,
+    message: str,
+    existing: Existing,
+    same: Same,
+    tags: tuple[str, ...],
+) -> AddReport:
+    def body(tx: Transaction) -> AddReport:
+        return _Writer(tx, stage, seen, existing, same, tags).run()
+
+    try:
+        return lake.commit(verb, body, message=message or verb, con=con, generation=generation)
+    except OutOfDate:  # looking at the media took so long that another process's upkeep came in between
+        with lake.reading() as new:
+            generation = lake.generation
+            _move(con, new, stage, seen)
+            return _commit(lake, new, generation, stage, seen, verb, message, existing, same, tags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,25 +121,44 @@ class _Seen:
 
 
 def _register(con: duckdb.DuckDBPyConnection, stage: Stage, probe: Probe | None) -> _Seen:
-    samples = stage.samples()
-    if samples is not None:
-        con.register("_staged_samples", samples)
+    samples = _register_samples(con, stage)
+    if samples:
         _keep_first(con, stage.problems)
+        _make_view(con)
         if probe is not None:
             _look(con, stage.problems, probe)
+    return _Seen(samples, probed=bool(samples) and probe is not None, labels=_register_labels(con, stage))
+
+
+def _register_samples(con: duckdb.DuckDBPyConnection, stage: Stage) -> frozenset[str]:
+    samples = stage.samples()
+    if samples is None:
+        return frozenset()
+    con.register("_staged_samples", samples)
+    return frozenset(samples.column_names)
+
+
+def _register_labels(con: duckdb.DuckDBPyConnection, stage: Stage) -> tuple[tuple[str, str, str, frozenset[str]], ...]:
     labels = []
     for number, (name, match, rows) in enumerate(stage.labels()):
         con.register(f"_labels_{number}", rows)
         labels.append((name, match, f"_labels_{number}", frozenset(rows.column_names)))
-    return _Seen(
-        samples=frozenset(samples.column_names) if samples is not None else frozenset(),
-        probed=samples is not None and probe is not None,
-        labels=tuple(labels),
-    )
+    return tuple(labels)
+
+
+def _move(old: duckdb.DuckDBPyConnection, new: duckdb.DuckDBPyConnection, stage: Stage, seen: _Seen) -> None:
+    """Give a new connection what the old one had seen."""
+    if _register_samples(new, stage):
+        for table in ["_twice", "_probed"] if seen.probed else ["_twice"]:
+            new.register("_batch", old.execute(f"FROM temp.{table}").to_arrow_table())
+            new.execute(f"CREATE TEMP TABLE {table} AS FROM _batch")
+            new.unregister("_batch")
+        _make_view(new)
+    _register_labels(new, stage)
 
 
 def _keep_first(con: duckdb.DuckDBPyConnection, problems: Problems) -> None:
-    """Make the view `_samples`: the staged pictures without those that repeat an id or a path."""
+    """Make the table `_twice`: places of staged pictures that repeat an id or a path."""
     twice: set[int] = set()
     for by, what in (("key", "the same picture id twice"), ("root, path", "the same picture path twice")):
         again = con.execute(
@@ -128,9 +171,11 @@ def _keep_first(con: duckdb.DuckDBPyConnection, problems: Problems) -> None:
                 problems.add(Problem("skipped", what, f"{path} (id {key})", "the first one counts"))
         twice.update(place for place, *_ in again)
     con.execute("CREATE OR REPLACE TEMP TABLE _twice AS SELECT unnest(?::BIGINT[]) AS place", [sorted(twice)])
+
+
+def _make_view(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
-        "CREATE OR REPLACE TEMP VIEW _samples AS FROM _staged_samples"
-        + (" WHERE place NOT IN (FROM temp._twice)" if twice else "")
+        "CREATE OR REPLACE TEMP VIEW _samples AS FROM _staged_samples WHERE place NOT IN (SELECT place FROM temp._twice)"
     )
 
 

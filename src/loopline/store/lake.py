@@ -243,11 +243,21 @@ class Lake:
             options += ["META_JOURNAL_MODE 'WAL'", "META_BUSY_TIMEOUT 20000"]
         else:
             options.append(f"METADATA_SCHEMA '{self.location.schema}'")
-        if needs_s3(data) or (data is None and isinstance(self.location, PostgresLocation)):
+        if needs_s3(data):
             _use_s3(con)
         catalog = self.location.catalog.replace("'", "''")
+
+        def attach() -> None:
+            con.execute(f"ATTACH 'ducklake:{catalog}' AS lake ({', '.join(options)})")
+
         try:
-            self._patiently(lambda: con.execute(f"ATTACH 'ducklake:{catalog}' AS lake ({', '.join(options)})"))
+            try:
+                self._patiently(attach)
+            except duckdb.Error as error:
+                if "requires the extension httpfs" not in str(error):
+                    raise
+                _use_s3(con)  # the catalog knows that the files lie there
+                self._patiently(attach)
         except duckdb.Error as error:
             text = str(error)
             if not create and ("does not exist" in text or "no DuckLake" in text.lower()):

@@ -78,6 +78,16 @@ def create(tx: Changing) -> None:
         tx.execute("INSERT INTO lake.counter VALUES (?, 0)", [counter])
 
 
+def settle(con: duckdb.DuckDBPyConnection) -> None:
+    """What can be set only once the tables are there.
+
+    The catalog would keep small writes to the samples in a table of its own, a new one after each change of their
+    columns, and every look at them would cost 5 ms more for each of those until upkeep. Samples are rarely written
+    one by one, and their columns change often: their rows go to Parquet at once.
+    """
+    con.execute("CALL ducklake_set_option('lake', 'data_inlining_row_limit', '0', table_name => 'samples')")
+
+
 def is_dataset(con: duckdb.DuckDBPyConnection) -> bool:
     row = con.execute(
         "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'lake' AND table_name IN ('about', 'samples')"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 
 from loopline.errors import BadValue
-from loopline.store.history import catalog_table
 from loopline.store.lake import Lake
 from loopline.store.versions import versions
 
@@ -20,6 +20,8 @@ ORPHAN_AGE: Final = dt.timedelta(days=1)
 
 GRACE: Final = dt.timedelta(hours=1)
 """How long a file that no snapshot needs any more stays for those who are reading it just now."""
+
+TRIES: Final = 5
 
 _FULL_FILE_BYTES: Final = 512 << 20  # the engine merges files up to this size
 
@@ -57,13 +59,26 @@ def upkeep(
             deleted, waiting = _delete_files(lake, con, grace, dry_run=True)
             return UpkeepReport(True, len(expired), moved, merged, deleted, waiting)
         if expired:
-            con.execute("CALL ducklake_expire_snapshots('lake', versions => ?)", [expired])
-        moved = sum(row[-1] for row in con.execute("CALL ducklake_flush_inlined_data('lake')").fetchall())
-        merged = sum(row[2] for row in con.execute("CALL ducklake_merge_adjacent_files('lake')").fetchall())
-        con.execute("CALL ducklake_rewrite_data_files('lake')")
+            _call(con, "ducklake_expire_snapshots('lake', versions => ?)", [expired])
+        moved = sum(row[-1] for row in _call(con, "ducklake_flush_inlined_data('lake')"))
+        merged = sum(row[2] for row in _call(con, "ducklake_merge_adjacent_files('lake')"))
+        _call(con, "ducklake_rewrite_data_files('lake')")
         deleted, waiting = _delete_files(lake, con, grace, dry_run=False)
     _clear_spill(lake)
     return UpkeepReport(False, len(expired), moved, merged, deleted, waiting)
+
+
+def _call(con: duckdb.DuckDBPyConnection, function: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    """The rows that a function of the engine gives. It is one transaction; where that fails, it is tried again: over
+    PostgreSQL writers may get in between, and now and then a flush breaks off with a table's name missing in its SQL."""
+    for attempt in range(TRIES):
+        try:
+            return con.execute(f"CALL {function}", parameters or None).fetchall()
+        except duckdb.Error:
+            if attempt == TRIES - 1:
+                raise
+            time.sleep(0.2 * (attempt + 1))
+    raise AssertionError("unreachable")
 
 
 def _expirable(lake: Lake, con: duckdb.DuckDBPyConnection, age: dt.timedelta) -> list[int]:
@@ -77,8 +92,8 @@ def _expirable(lake: Lake, con: duckdb.DuckDBPyConnection, age: dt.timedelta) ->
 
 def _inlined_rows(lake: Lake, con: duckdb.DuckDBPyConnection) -> int:
     """Rows that the catalog holds itself, past versions of them included."""
-    found = con.execute(f"SELECT table_name FROM {catalog_table(lake, 'ducklake_inlined_data_tables')}").fetchall()
-    counts = [con.execute(f"SELECT count(*) FROM {catalog_table(lake, name)}").fetchone() for (name,) in found]
+    found = con.execute(f"SELECT table_name FROM {lake.metadata('ducklake_inlined_data_tables')}").fetchall()
+    counts = [con.execute(f"SELECT count(*) FROM {lake.metadata(name)}").fetchone() for (name,) in found]
     return sum(row[0] for row in counts if row)
 
 
@@ -86,7 +101,7 @@ def _mergeable(lake: Lake, con: duckdb.DuckDBPyConnection) -> int:
     """Small files without deleted rows that have a neighbour of the same columns. Merging looks for these; the file
     that it makes of the catalog's own rows may join them."""
     file, delete, version = (
-        catalog_table(lake, f"ducklake_{name}") for name in ("data_file", "delete_file", "schema_versions")
+        lake.metadata(f"ducklake_{name}") for name in ("data_file", "delete_file", "schema_versions")
     )
     row = con.execute(
         f"""SELECT coalesce(sum(n), 0) FROM (
@@ -105,8 +120,7 @@ def _delete_files(lake: Lake, con: duckdb.DuckDBPyConnection, grace: dt.timedelt
     now = dt.datetime.now(dt.UTC)
     dry = "true" if dry_run else "false"
     since = con.execute(
-        "SELECT schedule_start::TIMESTAMPTZ::TIMESTAMP FROM "
-        + catalog_table(lake, "ducklake_files_scheduled_for_deletion")
+        "SELECT schedule_start::TIMESTAMPTZ::TIMESTAMP FROM " + lake.metadata("ducklake_files_scheduled_for_deletion")
     ).fetchall()
     cutoff = now - grace
     if all(at <= cutoff.replace(tzinfo=None) for (at,) in since):

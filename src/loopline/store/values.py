@@ -44,7 +44,14 @@ def column_array(name: str, kind: PhysicalType, values: object) -> pa.Array:
         ):
             raise pa.ArrowInvalid(f"these are {array.type}")
         return array.cast(wanted)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError, ValueError) as error:
+    except (
+        pa.ArrowInvalid,
+        pa.ArrowTypeError,
+        pa.ArrowNotImplementedError,
+        TypeError,
+        ValueError,
+        OverflowError,
+    ) as error:
         raise BadValue(
             f'"{name}" is of type {kind}; the values do not fit: {error}',
             hint=f"give {kind} values, or retype the column",

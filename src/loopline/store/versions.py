@@ -15,7 +15,7 @@ from loopline.errors import BadValue, Conflict, UnknownVersion, near
 from loopline.kernel.schema import SAMPLE_COLUMNS, DatasetSchema
 from loopline.store import tables
 from loopline.store.diff import changed_keys
-from loopline.store.lake import Lake, Transaction, current_author
+from loopline.store.lake import Lake, OutOfDate, Transaction, current_author
 from loopline.store.tables import SQL_TYPES, quoted
 
 RESTORE_TRIES = 8
@@ -156,7 +156,7 @@ def restore(lake: Lake, version: VersionLike) -> int:
     """
     target = resolve(lake, version)
     for _ in range(RESTORE_TRIES):
-        with suppress(_Overtaken):
+        with suppress(_Overtaken, OutOfDate):
             return _restore(lake, version, target)
     raise Conflict(
         f"other writers changed the data set each of the {RESTORE_TRIES} times that the restore was prepared",
@@ -173,6 +173,7 @@ def _restore(lake: Lake, version: VersionLike, target: int) -> int:
     now = lake.snapshot()
     old, new = lake.schema(target), lake.schema(now)
     with lake.reading() as con:
+        generation = lake.generation
         plan = _prepare(lake, con, target, now, old, new)
 
         def body(tx: Transaction) -> None:
@@ -189,7 +190,7 @@ def _restore(lake: Lake, version: VersionLike, target: int) -> int:
             tx.forget_schema()
             tx.details.update(restored=target)
 
-        lake.commit("restore", body, message=f"restore {version}", con=con)
+        lake.commit("restore", body, message=f"restore {version}", con=con, generation=generation)
     return lake.snapshot()
 
 
