@@ -165,7 +165,7 @@ class Gather:
         known = self._kind(kind)
         if label:
             known.classes.add(label)
-        else:
+        elif not (own and "caption" in own):
             self.warn("no class; kept without one", where)
         if attributes:
             values["_attributes"] = attributes

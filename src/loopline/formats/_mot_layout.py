@@ -57,14 +57,14 @@ def find_sequences(path: Path, labels: Form, where: Path | None) -> list[Sequenc
     path = path.absolute()
     if path.is_file():
         return [_of_file(path, where)]
-    own = _of_folder(path, labels)
+    own = of_folder(path, labels)
     if own is not None:
         return [own]
     found = []
     level = [path]
     for _ in range(3):
         level = [p for folder in level for p in _folders(folder)]
-        found += [one for folder in level[:_MOST_SEQUENCES] if (one := _of_folder(folder, labels)) is not None]
+        found += [one for folder in level[:_MOST_SEQUENCES] if (one := of_folder(folder, labels)) is not None]
         inner = {one.base / one.name for one in found}
         level = [folder for folder in level if folder not in inner]
     if found:
@@ -81,7 +81,8 @@ def _folders(folder: Path) -> list[Path]:
     return [folder / name for name in names[:_MOST_SEQUENCES]]
 
 
-def _of_folder(folder: Path, labels: Form) -> Sequence | None:
+def of_folder(folder: Path, labels: Form) -> Sequence | None:
+    """The sequence that a folder is, if it is one."""
     truth = next((folder / name for name in _TRUTH if (folder / name).is_file()), None)
     found = next((folder / name for name in _FOUND if (folder / name).is_file()), None)
     ini = (folder / "seqinfo.ini").is_file()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -16,6 +17,7 @@ from loopline.formats._shapes import Fault
 from loopline.kernel.exchange import Event
 
 _MOST_SETS: Final = 200
+_MOST_ENTRIES: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,19 +148,26 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
         return
 
 
-def label_folders(path: Path, names: Sequence[str]) -> list[Path]:
-    """Folders where label files may be: the path, and those below it that have one of the names, two levels deep."""
-    out = [path]
-    level = [path]
-    for _ in range(3):
-        level = [
-            Path(e.path)
+def folders_below(path: Path, deep: int = 3, most: int = _MOST_SETS) -> list[Path]:
+    """The path and some folders below it, level by level. For sniffing: looks at few entries of few folders."""
+    out = level = [path]
+    for _ in range(deep):
+        found = [
+            Path(entry.path)
             for folder in level
-            for number, e in enumerate(_entries(folder))
-            if number < _MOST_SETS and e.is_dir(follow_symlinks=False) and not e.name.startswith(".")
+            for entry in islice(_entries(folder), _MOST_ENTRIES)
+            if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
         ]
-        out += sorted(folder for folder in level if folder.name.lower() in names)
+        level = sorted(found)[: most - len(out)]
+        out = [*out, *level]
+        if not level or len(out) >= most:
+            break
     return out
+
+
+def label_folders(path: Path, names: Sequence[str]) -> list[Path]:
+    """Folders where label files may be: the path, and those below it that have one of the names."""
+    return [path, *(folder for folder in folders_below(path)[1:] if folder.name.lower() in names)]
 
 
 def text_of(raw: bytes) -> tuple[str, bool]:

@@ -22,7 +22,7 @@ from loopline.formats._format import FileFormat
 from loopline.formats._gather import Gather, no_file
 from loopline.formats._inside import read_bytes
 from loopline.formats._media import split_named, split_of
-from loopline.formats._pairs import first_files
+from loopline.formats._pairs import first_files, folders_below
 from loopline.formats._pictures import Label, Picture, Pictures
 from loopline.formats._shapes import Fault, around, mask_box, number, optional_number, pairs, size_px, tidy, whole
 from loopline.formats._smalljson import document, items, keys_in_head, listed, mapping, text
@@ -61,17 +61,8 @@ def sniff(path: Path) -> Sniffed | None:
     """JSON with box2d or poly2d, or a folder with such files."""
     if path.is_file():
         return Sniffed(0.95, "BDD100K JSON") if path.suffix.lower() == ".json" and _looks_ours(path) else None
-    found = [file for folder in _folders(path) for file in first_files(folder, ".json") if _looks_ours(file)]
+    found = [file for folder in folders_below(path) for file in first_files(folder, ".json") if _looks_ours(file)]
     return Sniffed(0.9, f"BDD100K: {found[0].name}") if found else None
-
-
-def _folders(path: Path) -> list[Path]:
-    level = [path]
-    out = [path]
-    for _ in range(3):
-        level = [p for folder in level for p in sorted(folder.iterdir())[:50] if p.is_dir() and not p.is_symlink()]
-        out += level
-    return out[:200]
 
 
 def _looks_ours(file: Path) -> bool:

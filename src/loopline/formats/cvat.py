@@ -18,6 +18,7 @@ from loopline.formats._files import new_file
 from loopline.formats._format import FileFormat
 from loopline.formats._gather import Gather, no_file
 from loopline.formats._media import split_named
+from loopline.formats._pairs import first_files
 from loopline.formats._pictures import Picture, Pictures, column_values, completed, form
 from loopline.formats._shapes import Fault, size_px, whole
 from loopline.formats._support import support
@@ -50,7 +51,7 @@ def sniff(path: Path) -> Sniffed | None:
 
 def sniff_for(path: Path, element: bytes, mode: bytes, title: str) -> Sniffed | None:
     if path.is_dir():
-        found = [file for file in sorted(path.glob("*.xml"))[:20] if sniff_for(file, element, mode, title)]
+        found = [file for file in first_files(path, ".xml", 20) if sniff_for(file, element, mode, title)]
         return Sniffed(0.95, f"{title}: {', '.join(f.name for f in found[:3])}") if found else None
     if path.suffix.lower() != ".xml" or not path.is_file():
         return None
@@ -74,7 +75,7 @@ def one_file(path: Path, element: bytes, mode: bytes, title: str) -> Path:
         return path
     if (path / _FILE).is_file():
         return path / _FILE
-    found = [file for file in sorted(path.glob("*.xml")) if sniff_for(file, element, mode, title)]
+    found = [file for file in first_files(path, ".xml", 50) if sniff_for(file, element, mode, title)]
     if len(found) != 1:
         raise FormatError(f"{len(found)} {title} files in this folder", where=str(path), hint="name one file")
     return found[0]

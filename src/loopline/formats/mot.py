@@ -22,8 +22,8 @@ from loopline.formats._format import FileFormat
 from loopline.formats._gather import Gather, no_file
 from loopline.formats._inside import read_bytes
 from loopline.formats._media import VIDEOS
-from loopline.formats._mot_layout import Form, Sequence, find_sequences, looks_like_rows
-from loopline.formats._pairs import text_of
+from loopline.formats._mot_layout import Form, Sequence, find_sequences, looks_like_rows, of_folder
+from loopline.formats._pairs import first_files, folders_below, text_of
 from loopline.formats._pictures import Label, Picture, Pictures
 from loopline.formats._shapes import Fault, number, optional_number, tidy, whole
 from loopline.formats._support import support
@@ -70,11 +70,11 @@ def sniff(path: Path) -> Sniffed | None:
     """A folder with gt/gt.txt, gt.txt or seqinfo.ini, or folders of such; or a text file of such rows."""
     if path.is_file():
         return Sniffed(0.9, "MOT rows") if path.suffix.lower() == ".txt" and looks_like_rows(path) else None
-    found = find_sequences(path, "gt", None)
-    rows = [one.rows for one in found[:3] if one.rows is not None]
-    if not found or (rows and not any(looks_like_rows(file) for file in rows)) or not (rows or found[0].info):
-        return None
-    return Sniffed(0.93, f"MOT: {len(found)} sequences")
+    found = [one for folder in folders_below(path, 2) if (one := of_folder(folder, "gt")) is not None][:3]
+    rows = [one.rows for one in found if one.rows is not None] or first_files(path, ".txt")
+    if any(looks_like_rows(file) for file in rows) or any(one.info for one in found):
+        return Sniffed(0.93, f"MOT: {', '.join(one.name for one in found) or 'files of results'}")
+    return None
 
 
 def read(source: Source, *, labels: Form = "gt", sequences: Path | str | None = None) -> Iterator[Event]:
