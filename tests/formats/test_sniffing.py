@@ -5,15 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from loopline.formats import registry
 from tests.formats import (
+    test_bdd100k,
+    test_coco,
     test_coco_panoptic,
+    test_cvat,
+    test_datumaro,
+    test_dota,
     test_imagefolder,
+    test_kitti,
+    test_label_studio,
+    test_labelme,
     test_lvis,
+    test_mot,
     test_semantic_masks,
+    test_supervisely,
+    test_table,
+    test_voc,
     test_voc_masks,
     test_yolo,
 )
@@ -56,28 +70,106 @@ def _panoptic_folder(path: Path) -> Path:
     return test_coco_panoptic.plant(path).parent
 
 
+def _coco(path: Path) -> Path:
+    return test_coco.saved(path, test_coco.SMALL)
+
+
+def _voc(path: Path) -> Path:
+    return test_voc.put(path, {"a.xml": test_voc.xml(test_voc.BOX)})
+
+
+def _csv(path: Path) -> Path:
+    return test_table.csv(path, "path,label,x,y,w,h\na.jpg,cat,1,2,3,4\n")
+
+
+def _parquet(path: Path) -> Path:
+    pq.write_table(
+        pa.table({"path": ["a.jpg"], "label": ["cat"], "x": [1.0], "y": [1.0], "w": [1.0], "h": [1.0]}),
+        path / "a.parquet",
+    )
+    return path / "a.parquet"
+
+
+def _cvat(path: Path) -> Path:
+    return test_cvat.put(path, test_cvat.IMAGES)
+
+
+def _cvat_video(path: Path) -> Path:
+    return test_cvat.put(path, test_cvat.VIDEO)
+
+
+def _kitti(path: Path) -> Path:
+    return test_kitti.folder(path, _000001=test_kitti.ROWS)
+
+
+def _bdd100k(path: Path) -> Path:
+    return test_bdd100k.put(path / "det_train.json", [test_bdd100k.FRAME])
+
+
+def _mot(path: Path) -> Path:
+    test_mot.sequence(path, frames=2)
+    return path
+
+
+def _labelme(path: Path) -> Path:
+    test_labelme.put(path, "one", test_labelme.SHAPES)
+    return path
+
+
+def _label_studio(path: Path) -> Path:
+    return test_label_studio.put(path, [test_label_studio.TASK])
+
+
+def _datumaro(path: Path) -> Path:
+    test_datumaro.put(path)
+    return path
+
+
+def _supervisely(path: Path) -> Path:
+    return test_supervisely.project(path, test_supervisely.OBJECTS)
+
+
+def _dota(path: Path) -> Path:
+    return test_dota.folder(path, P0001=test_dota.TEXT)
+
+
 def _pictures(path: Path) -> Path:
     for name in ("a.jpg", "b.png"):
         Image.new("RGB", (2, 2)).save(path / name)
     return path
 
 
-@pytest.mark.parametrize(
-    ("name", "make"),
-    [
-        ("yolo", _yolo_yaml),
-        ("yolo", _yolo_folder),
-        ("yolo", _yolo_beside),
-        ("imagefolder", _imagefolder),
-        ("semantic_masks", _masks),
-        ("semantic_masks", _cityscapes),
-        ("voc_masks", test_voc_masks.voc),
-        ("coco_panoptic", test_coco_panoptic.plant),
-        ("coco_panoptic", _panoptic_folder),
-        ("lvis", _lvis),
-        ("folder", _pictures),
-    ],
+SAMPLES: tuple[tuple[str, Callable[[Path], Path]], ...] = (
+    ("yolo", _yolo_yaml),
+    ("yolo", _yolo_folder),
+    ("yolo", _yolo_beside),
+    ("imagefolder", _imagefolder),
+    ("semantic_masks", _masks),
+    ("semantic_masks", _cityscapes),
+    ("voc_masks", test_voc_masks.voc),
+    ("coco_panoptic", test_coco_panoptic.plant),
+    ("coco_panoptic", _panoptic_folder),
+    ("lvis", _lvis),
+    ("coco", _coco),
+    ("voc", _voc),
+    ("csv", _csv),
+    ("parquet", _parquet),
+    ("cvat", _cvat),
+    ("cvat_video", _cvat_video),
+    ("kitti", _kitti),
+    ("bdd100k", _bdd100k),
+    ("mot", _mot),
+    ("labelme", _labelme),
+    ("label_studio", _label_studio),
+    ("datumaro", _datumaro),
+    ("supervisely", _supervisely),
+    ("dota", _dota),
+    ("folder", _pictures),
 )
+"""Each registered format has an entry; test_support.py sees to it."""
+
+
+@pytest.mark.parametrize(("name", "make"), SAMPLES)
 def test_a_sample_is_taken_by_its_own_format(tmp_path: Path, name: str, make: Callable[[Path], Path]) -> None:
     found, _ = registry.detect(make(tmp_path))
     assert found.name == name
