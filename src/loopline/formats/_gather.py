@@ -7,7 +7,6 @@ with a size, names that stay inside the picture folder, a picture that is there 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -266,10 +265,9 @@ class Gather:
             "label": pa.array([row["label"] for row in rows], pa.string()),
         }
         types = LABEL_COLUMNS[kind]
-        for key in [key for key in types if key != "label"]:
-            values = [row.get(key) for row in rows]
-            if any(v is not None for v in values):
-                columns[key] = pa.array(values, ARROW[types[key]])
+        there = {key for row in rows for key in row}
+        for key in [key for key in types if key in there and key != "label"]:
+            columns[key] = pa.array([row.get(key) for row in rows], ARROW[types[key]])
         if any("tags" in row for row in rows):
             columns["tags"] = pa.array([row.get("tags") or [] for row in rows], pa.list_(pa.string()))
         for key, own_type in self.own.items():
@@ -312,7 +310,8 @@ class Gather:
                 columns[name] = array
 
     def _look(self, sample: int, values: Mapping[str, Any], where: str) -> None:
-        x, y, w, h = (values.get(n, 0.0) for n in "xywh")
+        get = values.get
+        x, y, w, h = get("x", 0.0), get("y", 0.0), get("w", 0.0), get("h", 0.0)
         if (w == 0 or h == 0) and not ("keypoints" in values or "points" in values):
             self.warn("a box without area", where)
         size = self._sizes.get(sample)
@@ -332,14 +331,13 @@ def _resolved(found: OpenColumns, key: str, column: Column) -> Column:
 
 
 def _fault(values: Mapping[str, Any]) -> str:
-    for name in "xywh":
-        value = values.get(name)
-        if value is not None and not (math.isfinite(value) and abs(value) <= HUGE):
-            return "a coordinate is not finite or larger than any picture"
-    if values.get("w", 0) < 0 or values.get("h", 0) < 0:
+    x, y, w, h = (values.get("x", 0), values.get("y", 0), values.get("w", 0), values.get("h", 0))
+    if not (-HUGE <= x <= HUGE and -HUGE <= y <= HUGE and -HUGE <= w <= HUGE and -HUGE <= h <= HUGE):  # nor NaN
+        return "a coordinate is not finite or larger than any picture"
+    if w < 0 or h < 0:
         return "a box of negative size"
     for name in _LISTS:
-        if any(not part for part in values.get(name, ())):
+        if name in values and not all(values[name]):
             return "an outline without points"
     return ""
 

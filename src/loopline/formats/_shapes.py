@@ -31,6 +31,8 @@ class Fault(ValueError):
 
 def number(value: Any, name: str = "a coordinate") -> float:
     """A finite number from text or JSON. Raises Fault."""
+    if type(value) is float and -HUGE <= value <= HUGE:
+        return value
     if isinstance(value, bool) or value is None:
         raise Fault(f"{name} is missing or not a number")
     try:
@@ -57,7 +59,7 @@ def optional_number(value: Any) -> float | None:
 
 def whole(value: Any) -> int | None:
     """A whole number that fits in 64 bits, from text or JSON; else None."""
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return None
     if isinstance(value, float):
         value = int(value) if math.isfinite(value) and value.is_integer() else None
