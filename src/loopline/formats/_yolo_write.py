@@ -21,6 +21,7 @@ from loopline.formats._files import new_file, new_folder
 from loopline.formats._media import split_named
 from loopline.formats._place import Media, checked, place
 from loopline.formats._shapes import turned_corners
+from loopline.formats._unheld import count_columns
 from loopline.formats._yolo_layout import UNSPLIT
 from loopline.formats._yolo_read import TASKS, Task
 from loopline.kernel.exchange import Exportable, Page, Written
@@ -61,6 +62,7 @@ def write(
     pictures = nullcontext(target / "images") if media == "none" else new_folder(target / "images")
     with new_folder(target / "labels") as labels, pictures as images:
         for page in what.pages():
+            count_columns(writer.lost, page.samples, what)
             writer.page(page, labels, images)
     with new_file(target / "data.yaml") as out:
         out.write(writer.document())

@@ -315,6 +315,7 @@ class _PanopticWriter(_Writer):
 SUPPORT: Final = support(
     boxes="exact",
     masks="lossy: objects that overlap hide each other",
+    keypoints="exact",
     attributes="exact",
     tracks="lossy: track ids, no frames",
     scores="exact",

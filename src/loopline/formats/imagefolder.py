@@ -25,6 +25,7 @@ from loopline.formats._mask_layout import in_mask_folder
 from loopline.formats._media import FOLDER_NAMES, IMAGES, files_under, split_named
 from loopline.formats._place import Media, checked, place
 from loopline.formats._support import support
+from loopline.formats._unheld import count_columns, count_labels
 from loopline.kernel.exchange import (
     BATCH_ROWS,
     Event,
@@ -210,9 +211,8 @@ def write(what: Exportable, target: Path, *, fields: Sequence[str], media: Media
                     tree.lost["labels without a class" if label is None else "further labels of one picture"] += 1
                 else:
                     first[owner] = label
-            tree.lost["scores"] += len(labels) - labels["score"].null_count if "score" in labels.column_names else 0
-            for attribute in label_field.attributes:
-                tree.lost[f"attribute {attribute.name}"] += len(labels) - labels[attribute.name].null_count
+            count_labels(tree.lost, labels, label_field, ())
+            count_columns(tree.lost, page.samples, what)
             for sample in page.samples.select(["id", "path", "root", "split", "tags"]).to_pylist():
                 label = first.get(sample["id"])
                 name = tree.name(sample["path"], sample["split"], folders[label] if label is not None else None)

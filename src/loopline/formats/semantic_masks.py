@@ -22,6 +22,7 @@ from loopline.formats._mask_read import MaskReader, table_of
 from loopline.formats._place import Media, checked, place
 from loopline.formats._shapes import Fault
 from loopline.formats._support import support
+from loopline.formats._unheld import count_columns, count_labels
 from loopline.kernel.exchange import Event, Exportable, Sniffed, Source, Written
 
 _MOST_SNIFFED: Final = 16 << 20
@@ -93,6 +94,8 @@ def write(what: Exportable, target: Path, *, fields: Sequence[str], media: Media
                     lost["further masks of one picture"] += 1
                     continue
                 blobs[owner] = blob
+            count_labels(lost, labels, label_field, {"mask"})
+            count_columns(lost, page.samples, what)
             for sample in page.samples.select(["id", "path", "root", "split", "tags"]).to_pylist():
                 name = _name(sample["path"], sample["split"], names)
                 if sample["id"] in blobs:

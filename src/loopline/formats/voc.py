@@ -22,6 +22,7 @@ from loopline.formats import _arrow, _voc_layout, _xml
 from loopline.formats._arrow import ABSENT
 from loopline.formats._files import new_folder
 from loopline.formats._format import FileFormat
+from loopline.formats._unheld import count_columns
 from loopline.formats._voc_read import FLAGS, IMAGE_REST, VocReader, here
 from loopline.kernel.exchange import Event, Exportable, Page, Sniffed, Source, Written
 from loopline.kernel.schema import LabelField
@@ -86,7 +87,7 @@ def write(what: Exportable, target: Path, *, fields: Sequence[str]) -> Written:
     label_field = what.schema.field(fields[0])
     if label_field.kind != "box":
         raise FormatError(f'Pascal VOC holds boxes; field "{label_field.name}" has {label_field.kind} labels')
-    writer = _Writer(label_field)
+    writer = _Writer(what, label_field)
     target.mkdir(parents=True, exist_ok=True)
     with new_folder(target / "Annotations") as folder:
         for page in what.pages():
@@ -104,6 +105,7 @@ def write(what: Exportable, target: Path, *, fields: Sequence[str]) -> Written:
 
 @dataclass(slots=True)
 class _Writer:
+    what: Exportable
     label_field: LabelField
     lost: Counter[str] = field(default_factory=Counter)
     splits: dict[str, list[str]] = field(default_factory=dict)
@@ -123,6 +125,7 @@ class _Writer:
         if labels.num_rows:
             self.lost["crowd flags"] += sum(v is True for v in _arrow.values(labels["iscrowd"], "bool"))
         self.lost["tags of samples"] += _arrow.count_filled(page.samples, "tags")
+        count_columns(self.lost, page.samples, self.what, {IMAGE_REST})
         for sample in samples:
             rows = by_sample.get(sample["id"], [])
             stem = self._stem(sample["path"])

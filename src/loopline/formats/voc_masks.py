@@ -29,6 +29,7 @@ from loopline.formats._media import FOLDER_NAMES, IMAGES, files_under, split_nam
 from loopline.formats._place import Media, checked, place
 from loopline.formats._shapes import Fault
 from loopline.formats._support import support
+from loopline.formats._unheld import count_columns, count_labels
 from loopline.kernel import rle
 from loopline.kernel.exchange import (
     Event,
@@ -228,6 +229,7 @@ def write(what: Exportable, target: Path, *, fields: Sequence[str], media: Media
     target.mkdir(parents=True, exist_ok=True)
     with new_folder(target / CLASS) as classes, new_folder(target / OBJECT) as objects:
         for page in what.pages():
+            count_columns(writer.lost, page.samples, what)
             writer.page(page, classes, objects if "box" in labels else None, target / "JPEGImages")
     if "box" not in labels:
         (target / OBJECT).rmdir()
@@ -292,11 +294,13 @@ class _Writer:
         things: dict[int, list[dict[str, Any]]] = {}
         if "mask" in self.labels:
             table = page.labels[self.labels["mask"].name]
+            count_labels(self.lost, table, self.labels["mask"], {"mask"})
             for owner, blob in zip(table["sample_id"].to_pylist(), table["mask"].to_pylist(), strict=True):
                 self.lost["further masks of one picture"] += owner in maps
                 maps.setdefault(owner, blob)
         if "box" in self.labels:
             table = page.labels[self.labels["box"].name]
+            count_labels(self.lost, table, self.labels["box"], {"mask", "area", INSTANCE})
             wanted = [n for n in ("sample_id", "label", "mask", INSTANCE) if n in table.column_names]
             for row in table.select(wanted).to_pylist():
                 things.setdefault(row["sample_id"], []).append(row)
