@@ -24,6 +24,7 @@ from tests.formats import (
     test_labelme,
     test_lvis,
     test_mot,
+    test_open_images,
     test_semantic_masks,
     test_supervisely,
     test_table,
@@ -186,6 +187,7 @@ def test_a_sample_is_taken_by_its_own_format(tmp_path: Path, name: str, make: Ca
         ("face_mask", "voc"),
         ("bccd", "voc"),
         ("coco128/images", "folder"),
+        ("open_images_style", "open_images"),
         ("coco128/reference/ground_truth_coco.json", "coco"),
     ],
 )
