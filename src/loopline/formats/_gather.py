@@ -34,6 +34,7 @@ from loopline.kernel.schema import (
 )
 
 _BATCH_SAMPLES: Final = 4096
+_MOST_NAME: Final = 240  # bytes; file systems stop at 255, and a label file adds to it
 _LISTS: Final = ("polygons", "points")
 
 
@@ -124,6 +125,8 @@ class Gather:
         path = tidy_name(clean(name))
         if path is None:
             raise Fault("a picture's name is empty or leads out of its folder", f'the name is "{name}"')
+        if len(path) > _MOST_NAME and max(len(part.encode()) for part in path.split("/")) > _MOST_NAME:
+            raise Fault("a picture's name is longer than any file's", f"it starts with {path[:40]}")
         place = ("" if root is None else str(root), path)
         known = self._paths.get(place)
         if known is not None:

@@ -289,6 +289,8 @@ class JsonFile:
             text = self._buffer.decode("utf-8", "surrogateescape")
             try:
                 value, end = json.JSONDecoder().raw_decode(text)
+            except RecursionError as error:
+                raise self._broken(key, 0, "nested too deeply") from error
             except ValueError as error:
                 if self._ended or len(self._buffer) > MOST_VALUE_BYTES:
                     what = getattr(error, "msg", str(error)) if self._buffer else "the file breaks off"
@@ -344,6 +346,13 @@ def _skipper(raw: bytes) -> list[Any]:
 
 def _decoded(raw: bytes, decoder: Decoder | None) -> tuple[list[Any], bool]:
     """Elements of `[...]`, and whether the caller's decoder took them. Raises DecodeError unless `raw` is JSON."""
+    try:
+        return _decoded_strictly(raw, decoder)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError("text that is not UTF-8, or nested too deeply") from error
+
+
+def _decoded_strictly(raw: bytes, decoder: Decoder | None) -> tuple[list[Any], bool]:
     if decoder is not None:
         try:
             return decoder(raw), True
@@ -411,7 +420,10 @@ def tolerant(raw: bytes) -> list[Any]:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         text = raw.decode("cp1252", "replace")
-    items: list[Any] = json.loads(text)
+    try:
+        items: list[Any] = json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     return items
 
 

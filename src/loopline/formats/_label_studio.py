@@ -148,7 +148,7 @@ def unpacked(packed_bytes: Any, width: int, height: int) -> MaskArray:
     then runs: 1 bit whether one value is repeated, 2 bits which size, the length less 1, and the value or the values.
     """
     try:
-        raw = bytes(packed_bytes)
+        raw = bytes(packed_bytes if isinstance(packed_bytes, list) else None)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         raise Fault("the brush's rle is not a list of bytes") from None
     wanted = width * height * _CHANNELS

@@ -118,7 +118,8 @@ def _completed(one: Sequence) -> Sequence:
         except configparser.Error:
             one.info = {}
     named = one.info.get("imdir", "img1")
-    one.frames = named if named and "/" not in named and "\\" not in named and named != ".." else "img1"
+    plain = 0 < len(named) < 100 and not set("/\\\0") & set(named) and named not in (".", "..")
+    one.frames = named if plain else "img1"
     if (folder / one.frames).is_dir():
         with os.scandir(folder / one.frames) as entries:
             one.pictures = sorted(e.name for e in entries if os.path.splitext(e.name)[1].lower() in IMAGES)  # noqa: PTH122

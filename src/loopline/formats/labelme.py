@@ -187,7 +187,7 @@ def _shape(
     shape: Mapping[str, Any], size: tuple[int | None, int | None]
 ) -> tuple[FieldKind, dict[str, Any], dict[str, Any]]:
     """Kind, columns and own attributes of a shape. Raises Fault."""
-    kind = shape.get("shape_type") or "polygon"
+    kind = str(shape.get("shape_type") or "polygon")
     flat = pairs(shape.get("points"))
     if kind in _TURNED:
         if len(flat) != 8:

@@ -145,10 +145,11 @@ def _place(source: Source, project: Path, inner: str, picture: str) -> tuple[str
 
 
 def _take_meta(meta: Mapping[str, Any], gather: Gather) -> None:
-    classes = [c for c in listed(meta.get("classes")) if isinstance(c, dict) and text(c.get("title"))]
+    classes = [c for c in listed(meta.get("classes")) if isinstance(c, dict) and isinstance(c.get("title"), str)]
     gather.classes = list(dict.fromkeys(str(c["title"]) for c in classes))
-    gather.meta = {"classes": classes, "tags": listed(meta.get("tags"))}
-    for tag in listed(meta.get("tags")):
+    tags = [t for t in listed(meta.get("tags")) if isinstance(t, dict) and isinstance(t.get("name"), str)]
+    gather.meta = {"classes": classes, "tags": tags}
+    for tag in tags:
         name, kind = text(mapping(tag).get("name")), _TYPES.get(str(mapping(tag).get("value_type")))
         if name and kind:
             values = [str(v) for v in listed(tag.get("values"))] if kind == "text" else []
@@ -297,10 +298,10 @@ def _figures(
     tags = []
     for key, value in label.attributes.items():
         for one in value if isinstance(value, list) else [value]:
-            if one is False or isinstance(one, dict):
-                pictures.lost[f"attribute {key}" + (" that is false" if one is False else "")] += 1
-            else:
+            if one is not False and isinstance(one, str | int | float):
                 tags.append(project.tag(key, None if one is True else one if isinstance(one, str) else float(one)))
+            else:
+                pictures.lost[f"attribute {key}" + (" that is false" if one is False else "")] += 1
     own = {k: v for k, v in label.own.items() if k != "holes"}
     if "supervisely_id" in own:
         own = {"id": own.pop("supervisely_id"), **own}
