@@ -103,7 +103,12 @@ def _commit(
         return _Writer(tx, stage, seen, existing, same, tags).run()
 
     try:
-        return lake.commit(verb, body, message=message or verb, con=con, generation=generation)
+        # The engine takes staged rows for few and would build its hash tables on them: joins stay as they are written.
+        con.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+        try:
+            return lake.commit(verb, body, message=message or verb, con=con, generation=generation)
+        finally:
+            con.execute("RESET disabled_optimizers")
     except OutOfDate:  # looking at the media took so long that another process's upkeep came in between
         with lake.reading() as new:
             generation = lake.generation
@@ -142,7 +147,7 @@ def _register_labels(con: duckdb.DuckDBPyConnection, stage: Stage) -> tuple[tupl
     labels = []
     for number, (name, match, rows) in enumerate(stage.labels()):
         con.register(f"_labels_{number}", rows)
-        labels.append((name, match, f"_labels_{number}", frozenset(rows.column_names)))
+        labels.append((name, match, f"_labels_{number}", frozenset(rows.schema.names)))
     return tuple(labels)
 
 
@@ -378,7 +383,7 @@ class _Writer:
             if column in columns and column not in values:
                 staged = f"l.{quoted(column)}"
                 values[column] = self._value(own[column], staged) if column in own else f"{staged}::{SQL_TYPES[kind]}"
-        source = f"FROM temp.{rows} r JOIN {view} l USING (place)"
+        source = f"FROM {view} l JOIN temp.{rows} r USING (place)"
         self.tx.execute(
             f"INSERT INTO {target} ({', '.join(quoted(n) for n in values)}) SELECT {', '.join(values.values())} {source} ORDER BY r.sample_id, r.place"
         )
@@ -439,7 +444,7 @@ class _Writer:
 
     def _widen_attributes(self, name: str, view: str, columns: frozenset[str], rows: str) -> None:
         label_field = self.tx.schema().field(name)
-        source = f"FROM temp.{rows} r JOIN {view} l USING (place)"
+        source = f"FROM {view} l JOIN temp.{rows} r USING (place)"
         attributes = tuple(
             self._fitted(a, self._value(a, f"l.{quoted(a.name)}"), source) if a.name in columns else a
             for a in label_field.attributes
@@ -480,7 +485,7 @@ class _Writer:
     def _leave_out(self, rows: str, condition: str, name: str, view: str, what: str, column: str, hint: str) -> None:
         """Delete the rows that have a fault; count them all, name the first ones."""
         named = self.tx.execute(
-            f"SELECT place, l.{column}::VARCHAR FROM temp.{rows} r JOIN {view} l USING (place) WHERE {condition} ORDER BY place LIMIT {_NAMED}"
+            f"SELECT place, l.{column}::VARCHAR FROM {view} l JOIN temp.{rows} r USING (place) WHERE {condition} ORDER BY place LIMIT {_NAMED}"
         ).fetchall()
         if not named:
             return

@@ -13,14 +13,17 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
 
 from loopline.errors import FormatError
-from loopline.kernel.exchange import Event, FieldFound, LabelRows, Problem, SampleRows
+from loopline.kernel.exchange import BATCH_ROWS, Event, FieldFound, LabelRows, Problem, SampleRows
 from loopline.kernel.schema import Column, LabelField
+
+if TYPE_CHECKING:
+    from pyarrow import dataset
 
 PROBLEMS_KEPT: Final = 1_000
 """Problems told one by one; the rest are counted under their words."""
@@ -63,16 +66,26 @@ class Rows:
         if self._bytes > MEMORY_BYTES:
             self._spill()
 
-    def table(self) -> pa.Table:
-        """All rows as one table, mapped where they are in files. Missing columns are null, integers become floats."""
-        mapped = [pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file in self._files]
-        return _joined([*mapped, *self._memory])
+    def table(self) -> pa.Table | dataset.Dataset:
+        """All rows: in memory, or read from their files batch by batch each time. Missing columns are null, integers
+        become floats."""
+        if not self._files:
+            return _joined(self._memory)
+        if self._memory:
+            self._spill()
+        from pyarrow import dataset, ipc
+
+        schemas = {ipc.open_file(pa.memory_map(str(file))).schema for file in self._files}
+        if len(schemas) == 1:
+            return dataset.dataset([str(file) for file in self._files], format="ipc")
+        # Rare: a column that came late, or a type that changed. Mapped, so that the rows can be made alike.
+        return _joined([ipc.open_file(pa.memory_map(str(file))).read_all() for file in self._files])
 
     def _spill(self) -> None:
         table = _joined(self._memory)
         file = self._folder / f"{id(self):x}-{len(self._files)}.arrow"
         with pa.OSFile(str(file), "wb") as out, pa.ipc.new_file(out, table.schema) as writer:
-            writer.write_table(table)
+            writer.write_table(table, max_chunksize=BATCH_ROWS)
         self._files.append(file)
         self._memory, self._bytes = [], 0
 
@@ -98,9 +111,10 @@ class Stage:
 
     def samples(self) -> pa.Table | None:
         """Pictures: place, key, path, root, and what the file says of them. None: the stream had none."""
-        return self._samples.table() if self._samples.count else None
+        rows = self._samples.table() if self._samples.count else None
+        return rows if rows is None or isinstance(rows, pa.Table) else rows.to_table()
 
-    def labels(self) -> Iterator[tuple[str, str, pa.Table]]:
+    def labels(self) -> Iterator[tuple[str, str, pa.Table | dataset.Dataset]]:
         """(field name, column of samples that `sample_key` matches or '', rows)."""
         for (name, match), rows in self._labels.items():
             yield name, match, rows.table()
