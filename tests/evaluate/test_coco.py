@@ -358,3 +358,33 @@ def test_masks_given_as_runs_and_as_outlines_measure_alike() -> None:
     stored = detections([1], [(10, 10, 20, 10)], [0], score=[0.5], mask=pa.array([rle.encode(square)]), **shape)
     report = coco.evaluate(drawn, stored, options=CocoOptions(geometry="mask"))
     assert fates(report.matched, iou=0.95).det_iou.tolist() == [1.0]
+
+
+# -- by name, over tables
+
+
+def test_label_rows_are_measured_by_name_batch_by_batch() -> None:
+    from loopline.evaluate import detection
+    from loopline.evaluate.metric import measure
+    from loopline.evaluate.registry import get
+
+    def rows(sample: int, first: int, label: str) -> pa.Table:
+        values = {
+            "id": [first],
+            "sample_id": [sample],
+            "label": [label],
+            "x": [1.0],
+            "y": [1.0],
+            "w": [9.0],
+            "h": [9.0],
+        }
+        return pa.table({**values, "score": [0.5]})
+
+    batches = [(rows(1, 1, "cat"), rows(1, 11, "cat")), (rows(2, 2, "dog"), rows(2, 12, "bird"))]
+    report = measure(get("coco"), batches)
+    assert report.numbers()["AP"] == pytest.approx(0.5)
+    assert report.dropped == {"class 'bird' is not evaluated": 1}
+    assert measure(get("voc"), batches).numbers()["mAP"] == 0.5
+    assert measure(get("coco_any_class"), batches).numbers()["AP"] == pytest.approx(1)  # a bird is as good as a dog
+    assert np.isnan(measure(get("coco"), []).numbers()["AP"])
+    assert {m.name for m in detection.METRICS} == {"coco", "coco_any_class", "coco_keypoints", "voc"}

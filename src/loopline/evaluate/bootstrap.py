@@ -177,26 +177,28 @@ def _check(replicates: int, confidence: float) -> None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Prepared:
-    """Stored matches, laid out so that a replicate is a few running sums.
+class _Level:
+    """The hits of one threshold, by class, then falling score. One level at a time fits into the processor's cache."""
 
-    Hits of all thresholds and classes lie end to end in segments, one a (threshold, class), by falling score.
-    """
+    sample: AnyArray  # (h,)
+    place: AnyArray  # (h,) among the ranked predictions
+    kind: AnyArray  # (h,)
+    bounds: IntArray  # (kinds + 1,) where a class starts
+    lift: FloatArray  # (h,) keeps classes apart in one running maximum
+    ignored_sample: AnyArray  # (g,) of predictions that are ignored at this threshold
+    ignored_before_hit: IntArray  # (h,) how many of them lie before a hit
+    ignored_before_kind: IntArray  # (h,) and before its class
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prepared:
+    """Stored matches, laid out so that a replicate is a few running sums."""
 
     samples: int
     kinds: int
-    levels: int
     prediction_sample: AnyArray  # (q,) of each ranked prediction
     starts: IntArray  # (kinds,) where a class starts among them
-    hit_sample: AnyArray  # (h,)
-    hit_place: AnyArray  # (h,) among the ranked predictions
-    hit_kind: AnyArray  # (h,)
-    hit_segment: AnyArray  # (h,)
-    segments: IntArray  # (levels * kinds + 1,) bounds of hits
-    lift: FloatArray  # (h,) keeps segments apart in one running maximum
-    ignored_sample: AnyArray  # (g,) of ignored predictions, all thresholds end to end
-    ignored_before_hit: IntArray  # (h,) how many of them lie before a hit
-    ignored_before_kind: IntArray  # (h,) and before its class
+    levels: tuple[_Level, ...]
     truth_sample: AnyArray  # (k,) counted objects
     truth_kind: AnyArray
 
@@ -204,38 +206,32 @@ class _Prepared:
 def _prepare(report: CocoReport) -> _Prepared:
     matched = report.matched
     ids, sample_of_unit = np.unique(matched.truth.sample_id, return_inverse=True)
-    sample = sample_of_unit[matched.predicted.unit()]
+    sample = sample_of_unit[matched.predicted.unit()][matched.order]
     counted = np.flatnonzero(~matched.ignored)
-    places, bounds, ignored, before_hit, before_kind = [], [], [], [], []
     kind_of_place = np.repeat(np.arange(matched.kinds), np.diff(matched.starts))
-    passed = 0
+    levels = []
     for place, partner in partners(matched, matched.gt_of):
         good = ~matched.ignored[partner]
         hit, skip = place[good], place[~good]
-        places.append(hit)
-        bounds.append(np.diff(np.searchsorted(hit, matched.starts)))
-        ignored.append(skip)
-        before_hit.append(passed + np.searchsorted(skip, hit))
-        before_kind.append(passed + np.searchsorted(skip, matched.starts[kind_of_place[hit]]))
-        passed += len(skip)
-    hit_place = np.concatenate(places)
-    segments = np.concatenate(([0], np.cumsum(np.concatenate(bounds))))
-    count = len(segments) - 1
+        kind = kind_of_place[hit]
+        levels.append(
+            _Level(
+                sample=sample[hit],
+                place=hit,
+                kind=kind,
+                bounds=np.searchsorted(hit, matched.starts),
+                lift=2 * (matched.kinds - kind).astype(np.float64),
+                ignored_sample=sample[skip],
+                ignored_before_hit=np.searchsorted(skip, hit),
+                ignored_before_kind=np.searchsorted(skip, matched.starts[kind]),
+            )
+        )
     return _Prepared(
         samples=len(ids),
         kinds=matched.kinds,
-        levels=len(matched.thresholds),
-        prediction_sample=sample[matched.order],
+        prediction_sample=sample,
         starts=matched.starts[:-1],
-        hit_sample=sample[matched.order][hit_place],
-        hit_place=hit_place,
-        hit_kind=kind_of_place[hit_place],
-        hit_segment=np.repeat(np.arange(count), np.diff(segments)),
-        segments=segments,
-        lift=np.repeat(2.0 * np.arange(count)[::-1], np.diff(segments)),
-        ignored_sample=sample[matched.order][np.concatenate(ignored)],
-        ignored_before_hit=np.concatenate(before_hit),
-        ignored_before_kind=np.concatenate(before_kind),
+        levels=tuple(levels),
         truth_sample=sample_of_unit[matched.truth.unit()[counted]],
         truth_kind=matched.truth_kind()[counted],
     )
@@ -243,43 +239,49 @@ def _prepare(report: CocoReport) -> _Prepared:
 
 def _measure(these: _Prepared, weight: AnyArray) -> FloatArray:
     """AP of each threshold and class, then recall: (2 * levels, kinds). NaN: the class has no object in this draw."""
-    shape = (these.levels, these.kinds)
+    t = len(these.levels)
     truths = np.bincount(these.truth_kind, weights=weight[these.truth_sample], minlength=these.kinds).astype(np.int32)
-    known = truths > 0
-    out = np.full((2, *shape), np.nan)
-    out[:, :, known] = 0
-    if not len(these.hit_place):
-        return out.reshape(-1, these.kinds)
+    points = _points(truths)
+    first_point = np.concatenate(([0], np.cumsum(truths + 1)))[:-1].astype(np.int32)
     seen = _running(weight.take(these.prediction_sample))
-    hits = _running(weight.take(these.hit_sample))
-    lengths = np.diff(these.segments)
-    first_of_kind = np.concatenate(([0], np.cumsum(truths + 1)))[:-1].astype(np.int32)
-    per_segment = hits.take(these.segments[:-1])
-    found = hits[1:] - per_segment.take(these.hit_segment)
-    ahead = seen[1:].take(these.hit_place) - seen.take(these.starts).take(these.hit_kind)
-    if len(these.ignored_sample):
-        skipped = _running(weight.take(these.ignored_sample))
-        ahead -= skipped.take(these.ignored_before_hit) - skipped.take(these.ignored_before_kind)
+    before = seen.take(these.starts)
+    out = np.zeros((2 * t, these.kinds))
+    for i, level in enumerate(these.levels):
+        if len(level.place):
+            out[i], out[t + i] = _at_level(level, weight, seen, before, points, first_point)
+    out[:t] /= len(RECALLS)
+    out[t:] /= np.maximum(truths, 1)
+    out[:, truths == 0] = np.nan
+    return out
+
+
+def _at_level(
+    level: _Level, weight: AnyArray, seen: AnyArray, before: AnyArray, points: AnyArray, first_point: AnyArray
+) -> tuple[FloatArray, AnyArray]:
+    """Sum of the best precisions over the points of recall, and hits, by class, (kinds,) each."""
+    hits = _running(weight.take(level.sample))
+    ends = hits.take(level.bounds)
+    found = hits[1:] - ends.take(level.kind)
+    ahead = seen[1:].take(level.place)
+    ahead -= before.take(level.kind)
+    if len(level.ignored_sample):
+        skipped = _running(weight.take(level.ignored_sample))
+        ahead -= skipped.take(level.ignored_before_hit) - skipped.take(level.ignored_before_kind)
     # A hit that was not drawn repeats the curve's last point, or starts with 0 / 0.
     best = found / np.maximum(ahead, 1, out=ahead)
-    best += these.lift
+    best += level.lift
     np.maximum.accumulate(best[::-1], out=best[::-1])
-    best -= these.lift
-    found += first_of_kind.take(these.hit_kind)
-    points = _points(truths).take(found)
-    gained = np.empty_like(points)
-    gained[0] = points[0]
-    np.subtract(points[1:], points[:-1], out=gained[1:])
-    filled = lengths > 0
-    heads = these.segments[:-1][filled]
-    gained[heads] = points[heads]
+    best -= level.lift
+    found += first_point.take(level.kind)
+    reached = points.take(found)
+    filled = np.diff(level.bounds) > 0
+    heads = level.bounds[:-1][filled]
+    gained = np.diff(reached, prepend=0)
+    gained[heads] = reached[heads]
     best *= gained
-    sums = np.zeros(len(lengths))
+    sums = np.zeros(len(filled))
     sums[filled] = np.add.reduceat(best, heads)
-    out[0][:, known] = sums.reshape(shape)[:, known] / len(RECALLS)
-    last = (hits.take(these.segments[1:]) - per_segment).reshape(shape)
-    out[1][:, known] = last[:, known] / truths[known]
-    return out.reshape(-1, these.kinds)
+    return sums, np.diff(ends)
 
 
 def _points(truths: AnyArray) -> AnyArray:

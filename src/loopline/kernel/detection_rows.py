@@ -88,7 +88,8 @@ def _other_classes(table: pa.Table, known: BoolArray, classes: Sequence[str], tr
             f"{int((~known).sum())} rows have a class that is not in the list, for instance {where}",
             hint=f"{near(str(name), classes)}; other_classes='drop' leaves such rows out and counts them",
         )
-    return {f"class {'(none)' if o['values'] is None else o['values']!r} is not evaluated": o["counts"] for o in others}
+    counts = {None if o["values"] is None else repr(o["values"]): o["counts"] for o in others}
+    return {f"class {name or '(none)'} is not evaluated": count for name, count in counts.items()}
 
 
 def _numbers(table: pa.Table, name: str, default: float = np.nan) -> FloatArray:
