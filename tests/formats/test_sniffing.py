@@ -18,6 +18,7 @@ from tests.formats import (
     test_cvat,
     test_datumaro,
     test_dota,
+    test_fiftyone,
     test_imagefolder,
     test_kitti,
     test_label_studio,
@@ -165,6 +166,8 @@ SAMPLES: tuple[tuple[str, Callable[[Path], Path]], ...] = (
     ("datumaro", _datumaro),
     ("supervisely", _supervisely),
     ("dota", _dota),
+    ("open_images", test_open_images.plant),
+    ("fiftyone", test_fiftyone.put),
     ("folder", _pictures),
 )
 """Each registered format has an entry; test_support.py sees to it."""

@@ -167,7 +167,7 @@ class Gather:
         known = self._kind(kind)
         if label:
             known.classes.add(label)
-        elif not (own and "caption" in own):
+        elif kind not in ("mask", "value") and not (own and "caption" in own):
             self.warn("no class; kept without one", where)
         if attributes:
             values["_attributes"] = attributes

@@ -80,6 +80,7 @@ class Pictures:
     columns: Collection[str] | None = ()
     tags: bool = False
     splits: bool = False
+    object_tags: bool = False  # then they stand in `values`
     lost: Counter[str] = field(default_factory=Counter)
     samples: int = 0
     objects: int = 0
@@ -127,7 +128,10 @@ class Pictures:
             for name in lost:
                 if row.get(name) not in (None, False, []):
                     self.lost[_WORDS.get(name, name)] += 1
-            self.lost["tags of objects"] += bool(row.get("tags"))
+            if self.object_tags and row.get("tags"):
+                values["tags"] = row["tags"]
+            else:
+                self.lost["tags of objects"] += bool(row.get("tags"))
             own: dict[str, Any] = {}
             others: dict[str, Any] = {}
             rest: dict[str, Any] = {}
