@@ -5,13 +5,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
 
 from loopline.kernel.schema import Column, DatasetSchema, LabelField, PhysicalType, label_table
+
+T = TypeVar("T")
 
 TYPES: Mapping[PhysicalType, tuple[str, pa.DataType]] = {
     "text": ("VARCHAR", pa.string()),
@@ -51,11 +53,10 @@ class MemoryEngine:
         self.cursors += 1
         return self._con.cursor()
 
-    @contextmanager
-    def looking(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def look(self, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         cursor = self.cursor()
         try:
-            yield cursor
+            return question(cursor)
         finally:
             cursor.close()
 

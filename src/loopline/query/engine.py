@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from loopline.kernel.schema import DatasetSchema
 
 if TYPE_CHECKING:
     import duckdb
+
+T = TypeVar("T")
 
 
 class Engine(Protocol):
@@ -21,8 +23,9 @@ class Engine(Protocol):
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A new connection of the caller's own, who closes it."""
 
-    def looking(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        """A cursor inside a transaction that sees the newest snapshot; for reading, by one reader at a time."""
+    def look(self, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """What `question` gives of a cursor inside a transaction that sees the newest snapshot. It may be called more
+        than once, and leaves nothing behind on the cursor."""
 
     def table(self, name: str, snapshot: int | None = None) -> str:
         """SQL source text of a table at a snapshot, such as `lake."label__gt" AT (VERSION => 7)`."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
@@ -16,31 +16,31 @@ from loopline.query.engine import Engine
 if TYPE_CHECKING:
     import duckdb
 
+T = TypeVar("T")
+
 
 @contextmanager
-def cursor_of(engine: Engine) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A cursor for several statements, all of one transaction. An error of the engine becomes a QueryError."""
+def _told() -> Iterator[None]:
+    """An error of the engine becomes a QueryError."""
     import duckdb
 
     try:
-        with engine.looking() as cursor:
-            yield cursor
+        yield
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
         raise QueryError(f"the engine could not answer: {error}", hint="view.explain() shows the SQL") from error
 
 
+def asked(engine: Engine, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+    """What `question` gives of a cursor: one or more statements, all of one transaction. It may be called twice."""
+    with _told():
+        return engine.look(question)
+
+
 def answered(cursor: duckdb.DuckDBPyConnection, statement: Statement, sql: str) -> duckdb.DuckDBPyConnection:
     """The cursor, after it has run the SQL with the statement's parameters."""
     return cursor.execute(sql, _used(statement, sql) or None)
-
-
-@contextmanager
-def answering(engine: Engine, statement: Statement, sql: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A cursor that has run the SQL with the statement's parameters."""
-    with cursor_of(engine) as cursor:
-        yield answered(cursor, statement, sql)
 
 
 def _used(statement: Statement, sql: str) -> dict[str, object]:
@@ -50,17 +50,24 @@ def _used(statement: Statement, sql: str) -> dict[str, object]:
 
 def table(engine: Engine, statement: Statement, sql: str) -> pa.Table:
     """The whole answer."""
-    with answering(engine, statement, sql) as cursor:
-        return cursor.to_arrow_table()
+    return asked(engine, lambda cursor: answered(cursor, statement, sql).to_arrow_table())
 
 
 def batches(engine: Engine, statement: Statement, sql: str, rows: int) -> Iterator[pa.RecordBatch]:
     """The answer in batches of at most `rows` rows; no more than a few of them are in memory at once."""
-    with answering(engine, statement, sql) as cursor:
-        yield from cursor.to_arrow_reader(rows)
+    with _told():
+        cursor = engine.cursor()
+        try:
+            yield from answered(cursor, statement, sql).to_arrow_reader(rows)
+        finally:
+            cursor.close()
+
+
+def rows(engine: Engine, statement: Statement, sql: str) -> list[tuple[Any, ...]]:
+    """The whole of a small answer."""
+    found: list[tuple[Any, ...]] = asked(engine, lambda cursor: answered(cursor, statement, sql).fetchall())
+    return found
 
 
 def number(engine: Engine, statement: Statement, sql: str) -> int:
-    with answering(engine, statement, sql) as cursor:
-        row = cursor.fetchone()
-        return int(row[0]) if row else 0
+    return int(rows(engine, statement, sql)[0][0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ from loopline.query.engine import Engine
 from loopline.query.ops import Objects
 from loopline.query.parse import parse
 from loopline.query.plan import Plan
+
+if TYPE_CHECKING:
+    import duckdb
 
 Edge: TypeAlias = float | dt.datetime
 
@@ -99,24 +102,25 @@ MAX_BITS: Final = 8 * 64 * 1024 * 1024
 def _samples_with(engine: Engine, plan: Plan, rows: str, top: pa.Table) -> pa.Array:
     """For each value in `top`, the number of samples that have it. `rows` is SQL of value and sample."""
     statement = plan.statement
-    with run.answering(
-        engine, statement, f"SELECT min(id), max(id) FROM (FROM {statement.table('samples')})"
-    ) as cursor:
-        first, last = cursor.fetchall()[0]
+    ((first, last),) = run.rows(engine, statement, f"SELECT min(id), max(id) FROM (FROM {statement.table('samples')})")
     if top.num_rows == 0 or first is None:
         return pa.array([0] * top.num_rows, pa.int64())
     distinct = "count(DISTINCT sample)"
     if (last - first + 1) * top.num_rows <= MAX_BITS:
         # One bit a sample and value: three times as fast as count(DISTINCT), and its memory is known.
         distinct = f"bit_count(bitstring_agg(sample, {int(first)}, {int(last)}))"
-    with run.cursor_of(engine) as con:
+    sql = (
+        f"SELECT t.value, {distinct} FROM ({rows}) AS v JOIN facet_values AS t"
+        f" ON v.value IS NOT DISTINCT FROM t.value GROUP BY t.value"
+    )
+
+    def ask(con: duckdb.DuckDBPyConnection) -> dict[object, int]:
         con.register("facet_values", top.select(["value"]))
-        sql = (
-            f"SELECT t.value, {distinct} FROM ({rows}) AS v JOIN facet_values AS t"
-            f" ON v.value IS NOT DISTINCT FROM t.value GROUP BY t.value"
-        )
-        counts = dict(run.answered(con, statement, sql).fetchall())
+        found = dict(run.answered(con, statement, sql).fetchall())
         con.unregister("facet_values")
+        return found
+
+    counts = run.asked(engine, ask)
     return pa.array([counts.get(value, 0) for value in top["value"].to_pylist()], pa.int64())
 
 
@@ -163,8 +167,7 @@ def histogram(
 
 def _extent(engine: Engine, plan: Plan, rows: str) -> tuple[float, float]:
     """The least and greatest value; 0 and 1 where there is none."""
-    with run.answering(engine, plan.statement, f"SELECT min(x), max(x) FROM ({rows})") as cursor:
-        low, high = cursor.fetchall()[0]
+    ((low, high),) = run.rows(engine, plan.statement, f"SELECT min(x), max(x) FROM ({rows})")
     return (0.0, 1.0) if low is None else (low, high)
 
 
@@ -181,8 +184,7 @@ def _counted(
         outside = f"x < {bind(float(limits[0]))} OR x > {bind(float(limits[1]))}"
         place = f"CASE WHEN x IS NULL THEN NULL WHEN {outside} THEN -1 ELSE {place} END"
     sql = f"SELECT {place} AS bin, count(*) FROM ({rows}) GROUP BY bin"
-    with run.answering(engine, plan.statement, sql) as cursor:
-        return cursor.fetchall()
+    return run.rows(engine, plan.statement, sql)
 
 
 def _as_number(edge: Edge) -> float:

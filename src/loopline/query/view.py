@@ -190,8 +190,7 @@ class _Query:
         """The SQL that gives the ids, its parameters, and the engine's plan for it."""
         _, plan = self._plan()
         sql = plan.select([f"{plan.key} AS id"])
-        with run.answering(self.engine, plan.statement, f"EXPLAIN {sql}") as cursor:
-            plans = "\n".join(text for _, text in cursor.fetchall())
+        plans = "\n".join(text for _, text in run.rows(self.engine, plan.statement, f"EXPLAIN {sql}"))
         given = "".join(f"\n-- ${name} = {value!r:.200}" for name, value in plan.statement.parameters.items())
         return f"{sql}{given}\n\n{plans}"
 

@@ -338,14 +338,24 @@ class Lake:
         quoted = '"' + name.replace('"', '""') + '"'
         return f"lake.{quoted}" if snapshot is None else f"lake.{quoted} AT (VERSION => {int(snapshot)})"
 
-    @contextmanager
-    def looking(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor inside a transaction that sees the newest snapshot, for one or more questions. Only for reading;
-        starting a transaction costs as much as a small query, so it is kept ready for the next look."""
-        newest = self.snapshot()
-        self._after_fork()
-        with self._readers.lend(newest) as con:
-            yield con
+    def look(self, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """What `question` gives of a cursor inside a transaction that sees the newest snapshot; for reading. It is
+        called again where the catalog was busy, or in upkeep, just then.
+
+        Starting a transaction costs as much as a small query, so it is kept ready for the next look.
+        """
+        for attempt in range(RETRIES):
+            newest = self.snapshot()
+            self._after_fork()
+            try:
+                with self._readers.lend(newest) as con:
+                    return question(con)
+            except duckdb.Error as error:
+                if not (_is_conflict(error) or _is_stale(error)) or attempt == RETRIES - 1:
+                    raise
+                self._readers.close()
+            time.sleep(_pause_s(attempt))
+        raise AssertionError("unreachable")
 
     def _start_looking(self) -> tuple[duckdb.DuckDBPyConnection, int]:
         con = self.cursor()

@@ -19,8 +19,10 @@ import numpy as np
 import pyarrow as pa
 
 from loopline.errors import FormatError
-from loopline.kernel.exchange import BATCH_ROWS, Event, FieldFound, LabelRows, Problem, SampleRows
+from loopline.kernel.exchange import Event, FieldFound, LabelRows, Problem, SampleRows
 from loopline.kernel.schema import Column, LabelField
+
+_SPILLED_ROWS: Final = 16_384  # readers take several batches ahead of each file
 
 if TYPE_CHECKING:
     from pyarrow import dataset
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 PROBLEMS_KEPT: Final = 1_000
 """Problems told one by one; the rest are counted under their words."""
 
-MEMORY_BYTES: Final = 192 << 20
+MEMORY_BYTES: Final = 96 << 20
 """Batches of one kind of rows that stay in memory."""
 
 
@@ -85,7 +87,7 @@ class Rows:
         table = _joined(self._memory)
         file = self._folder / f"{id(self):x}-{len(self._files)}.arrow"
         with pa.OSFile(str(file), "wb") as out, pa.ipc.new_file(out, table.schema) as writer:
-            writer.write_table(table, max_chunksize=BATCH_ROWS)
+            writer.write_table(table, max_chunksize=_SPILLED_ROWS)
         self._files.append(file)
         self._memory, self._bytes = [], 0
 
@@ -124,10 +126,7 @@ class Stage:
             for column in event.columns:
                 known = self.columns.get(column.name)
                 self.columns[column.name] = _wider(known, column) if known else column
-            root = pa.DictionaryArray.from_arrays(
-                pa.array(np.zeros(event.table.num_rows, np.int32)), pa.array([event.root])
-            )
-            self._samples.append(event.table.append_column("root", root))
+            self._samples.append(event.table if "root" in event.table.column_names else _rooted(event))
         elif isinstance(event, LabelRows):
             self._labels.setdefault((event.name, event.match), Rows(self._folder)).append(event.table)
         elif isinstance(event, FieldFound):
@@ -136,6 +135,11 @@ class Stage:
             self.codes.setdefault(event.field.name, {}).update(event.codes)
         else:
             self.problems.add(event)
+
+
+def _rooted(event: SampleRows) -> pa.Table:
+    root = pa.DictionaryArray.from_arrays(pa.array(np.zeros(event.table.num_rows, np.int32)), pa.array([event.root]))
+    return event.table.append_column("root", root)
 
 
 def _joined(tables: list[pa.Table]) -> pa.Table:
