@@ -26,7 +26,9 @@ from loopline.cli._render import Grid
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from loopline.formats._place import Media
     from loopline.front.adding import Preview
+    from loopline.front.own_media import Keep
     from loopline.kernel.exchange import Problem
     from loopline.store.ingest import AddReport, Existing, Same
 
@@ -74,6 +76,13 @@ existing_option = click.option(
     help="Look at every media file (size, type, hash), or believe the label file.",
 )
 @click.option("--verify", is_flag=True, help="Decode every picture to its end.")
+@click.option(
+    "--media",
+    type=click.Choice(["reference", "copy", "link"]),
+    default="reference",
+    show_default=True,
+    help="Leave pictures where they are, copy them into the data set's folder, or link to them from there.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what is there and what would be added; write nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 def add(
@@ -89,6 +98,7 @@ def add(
     same: Same,
     read_media: bool,
     verify: bool,
+    media: Keep,
     dry_run: bool,
     quiet: bool,
     as_json: bool,
@@ -117,6 +127,7 @@ def add(
             same=same,
             read_media=read_media,
             verify=verify,
+            media=media,
             options=key_values(options),
             **work,
         )
@@ -213,6 +224,11 @@ def added_document(report: AddReport) -> dict[str, Any]:
 @where_option()
 @fields_option("Label field to write; may be repeated [default: all].")
 @at_option
+@click.option(
+    "--media",
+    type=click.Choice(["copy", "link", "none"]),
+    help="Copy the pictures, link to them, or leave them [default: as the format does, mostly none].",
+)
 @click.option("--overwrite", is_flag=True, help="Replace what is there.")
 def export(
     name: str,
@@ -222,6 +238,7 @@ def export(
     where: str | None,
     fields: tuple[str, ...],
     at: str | None,
+    media: Media | None,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -235,6 +252,7 @@ def export(
         format=format,
         view=viewed(ds, where),
         fields=fields or None,
+        media=media,
         options=key_values(options),
         overwrite=overwrite,
     )

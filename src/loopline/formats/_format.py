@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from loopline.errors import FormatError, near
-from loopline.kernel.exchange import Event, Exportable, Sniffed, Source, Written
+from loopline.kernel.exchange import Event, Exportable, Format, Sniffed, Source, Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,13 @@ class FileFormat:
         for name in options:
             if name not in known:
                 raise FormatError(f'{self.title} has no option "{name}"', hint=near(name, known))
+
+
+def writer_options(one: Format) -> list[str]:
+    """Names of the options that a format's writer takes."""
+    if isinstance(one, FileFormat):
+        return [name for name in option_names(one.writer) if name != "fields"] if one.writer is not None else []
+    return [name for name in option_names(one.write) if name != "fields"]
 
 
 def option_names(function: Callable[..., object]) -> list[str]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from loopline.errors import FormatError, MediaError
-from loopline.media.references import is_url, media_file
+from loopline.kernel.exchange import Exportable, Written
+from loopline.media.references import is_url, media_file, relative_path
 
 Media: TypeAlias = Literal["copy", "link", "none"]
 """What happens to pictures: copied, linked (symbolic links to where they are), or left."""
@@ -40,3 +43,31 @@ def place(root: str | None, path: str, target: Path, media: Media) -> str:
     else:
         shutil.copyfile(source, target)
     return ""
+
+
+def beside(what: Exportable, written: Written, images: Path, media: Media) -> Written:
+    """Put the pictures of a view under `images`, by their paths; what was written, with them and with those that could
+    not be placed. For formats that have no place of their own for pictures."""
+    if media == "none":
+        return written
+    lost = Counter(written.lost)
+    for samples in what.samples():
+        for root, path in zip(samples["root"].to_pylist(), samples["path"].to_pylist(), strict=True):
+            try:
+                target = images / relative_path(path)
+            except MediaError:
+                lost["pictures with a path that leads out of their folder"] += 1
+                continue
+            if root is not None and not is_url(root) and _is_there(media_file(root, path), target):
+                continue
+            # An older picture of that name, from an export that this one replaces.
+            target.unlink(missing_ok=True)
+            if why := place(root, path, target, media):
+                lost[why] += 1
+    files = [*written.files, images] if images.exists() else written.files
+    return replace(written, files=files, lost=dict(sorted(lost.items())))
+
+
+def _is_there(source: str, target: Path) -> bool:
+    """Whether the target is the very file that would be placed there."""
+    return target.exists() and os.path.exists(source) and os.path.samefile(source, target)  # noqa: PTH110, PTH121

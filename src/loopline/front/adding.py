@@ -11,7 +11,10 @@ import pyarrow as pa
 
 from loopline.errors import FormatError
 from loopline.formats import registry
-from loopline.front import looking
+from loopline.formats._format import writer_options
+from loopline.formats._place import Media, beside, checked
+from loopline.front import looking, own_media
+from loopline.front.own_media import Keep
 from loopline.jobs import SILENT, Progress, StopSignal, stage
 from loopline.kernel.exchange import (
     Event,
@@ -44,6 +47,7 @@ def add(
     same: Same = "path",
     read_media: bool = True,
     verify: bool = False,
+    media: Keep = "reference",
     options: Mapping[str, object] | None = None,
     progress: Progress = SILENT,
     stop: StopSignal | None = None,
@@ -59,6 +63,7 @@ def add(
     same        what makes a picture one that is there already: its path, or its content
     read_media  look at every media file (size, type, hash); else believe the label file
     verify      decode every picture to its end
+    media       leave pictures where they are, copy them into the data set's own folder, or link to them from there
     options     options of the format
 
     Raises FormatError, UnknownFormat, NothingAdded, Stopped.
@@ -67,6 +72,8 @@ def add(
     signal.keep("nothing was added", resume="run it again: media that were looked at are remembered")
     named, reader, _ = _found(path, labels, format)
     events = _events(lake, path, labels, reader, field, split, options, progress, signal)
+    if media != "reference":
+        events = own_media.kept(events, own_media.folder_of(lake.location), media, signal.check)
 
     def probe(files: pa.Table) -> Iterator[pa.RecordBatch]:
         cache_file = lake.location.cache / "probes.sqlite"
@@ -192,10 +199,14 @@ def export(
     *,
     format: str | None = None,  # noqa: A002
     fields: Sequence[str] | None = None,
+    media: Media | None = None,
     options: Mapping[str, object] | None = None,
     overwrite: bool = False,
 ) -> Written:
     """Write a view as a label file or folder. The same view gives the same bytes.
+
+    media   copy the pictures, link to them, or leave them ("none"); None: as the format does. A format that has no
+            place of its own for pictures gets them in `images`, in the target or beside it, under their names.
 
     Raises FormatError, UnknownFormat; FileExistsError-like FormatError where the target is there and `overwrite` is not set.
     """
@@ -208,7 +219,18 @@ def export(
     chosen = list(fields) if fields is not None else names
     for name in chosen:
         what.schema.field(name)
-    return writer.write(what, target, fields=chosen, **dict(options or {}))
+    named = dict(options or {})
+    if media is None:
+        return writer.write(what, target, fields=chosen, **named)
+    if "media" in writer_options(writer):
+        return writer.write(what, target, fields=chosen, **{**named, "media": checked(media)})
+    images = (target.parent if target.suffix else target) / "images"
+    if checked(media) != "none" and target.suffix and images.exists() and not overwrite:
+        raise FormatError(
+            "there are pictures already", where=str(images), hint="choose another folder, or say overwrite"
+        )
+    written = writer.write(what, target, fields=chosen, **named)
+    return beside(what, written, images, media)
 
 
 def _writer_for(target: Path) -> Format:

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from loopline.formats._place import Media
     from loopline.front.adding import Preview
+    from loopline.front.own_media import Keep
     from loopline.kernel.exchange import Written
 
 
@@ -198,6 +200,7 @@ class Dataset:
         same: Same = "path",
         read_media: bool = True,
         verify: bool = False,
+        media: Keep = "reference",
         options: Mapping[str, object] | None = None,
         progress: Progress = SILENT,
         stop: StopSignal | None = None,
@@ -217,6 +220,7 @@ class Dataset:
             same=same,
             read_media=read_media,
             verify=verify,
+            media=media,
             options=options,
             progress=progress,
             stop=stop,
@@ -256,6 +260,7 @@ class Dataset:
         format: str | None = None,  # noqa: A002
         view: View | None = None,
         fields: Sequence[str] | None = None,
+        media: Media | None = None,
         options: Mapping[str, object] | None = None,
         overwrite: bool = False,
     ) -> Written:
@@ -264,7 +269,13 @@ class Dataset:
 
         chosen = exportable(view if view is not None else self.view(), fields)
         return adding.export(
-            chosen, Path(path).expanduser(), format=format, fields=fields, options=options, overwrite=overwrite
+            chosen,
+            Path(path).expanduser(),
+            format=format,
+            fields=fields,
+            media=media,
+            options=options,
+            overwrite=overwrite,
         )
 
     def copy_from(

@@ -9,6 +9,7 @@ import weakref
 from pathlib import Path
 
 from loopline.errors import DatasetNotFound, StoreError
+from loopline.front import own_media
 from loopline.front.dataset import Dataset
 from loopline.store import catalogs
 from loopline.store.lake import Lake
@@ -58,7 +59,8 @@ def list_datasets() -> list[str]:
 
 
 def drop(where: Where) -> None:
-    """Delete a data set, with its history. Pictures and label files that it was made from stay. Cannot be undone.
+    """Delete a data set, with its history and the pictures copied into it. Pictures and label files that it was made
+    from stay. Cannot be undone.
 
     Raises DatasetNotFound; StoreError for a folder that holds anything else.
     """
@@ -74,6 +76,8 @@ def drop(where: Where) -> None:
             f'no data set "{location.name}"', where=str(location), hint="loopline list shows what is there"
         )
     own = {"data", "cache", "write.lock"}
+    if own_media.made_all(location.folder / own_media.FOLDER):
+        own.add(own_media.FOLDER)
     foreign = [e.name for e in location.folder.iterdir() if e.name not in own and not e.name.startswith(CATALOG_FILE)]
     if foreign:
         raise StoreError(

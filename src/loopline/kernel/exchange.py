@@ -27,7 +27,8 @@ class SampleRows:
     table   `key` (int64 or string): the file's own id, unique in the stream · `path` (string): relative to `root`,
             forward slashes · optional `width`, `height` (as the label file states them; the media file wins where it
             can be read), `split`, `media`, `tags` (list<string>), and any own column named in `columns`.
-    root    folder or URL that `path` is relative to; absolute.
+    root    folder or URL that `path` is relative to; absolute. A column `root` of the table counts instead, where the
+            rows have different ones.
     """
 
     table: pa.Table

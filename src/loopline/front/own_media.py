@@ -1,0 +1,121 @@
+"""Keeping the pictures of an import inside the data set's own folder.
+
+A file goes to `<data set>/media/<prefix>/<path>`, where the prefix is the first two hex digits of its content's hash
+(BLAKE2b-128), more of them where another picture has that place. So the path of the sample stays as it was, the same
+picture always gets the same place, and no picture ever replaces another.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+import pyarrow as pa
+
+from loopline.errors import FormatError, MediaError
+from loopline.kernel.exchange import Event, SampleRows
+from loopline.media.references import is_url, media_file
+from loopline.store.location import FolderLocation, Location
+
+Keep: TypeAlias = Literal["reference", "copy", "link"]
+"""What an import does with pictures: refers to them where they are, copies them into the data set, or links to them."""
+
+FOLDER: Final = "media"
+_LEAST: Final = 2  # hex digits of the prefix
+_PREFIX: Final = re.compile("[0-9a-f]{2,32}")
+_BLOCK: Final = 1 << 20
+
+
+def folder_of(location: Location) -> Path:
+    """The folder of a data set's own pictures. Raises FormatError where the data set is not in a folder."""
+    if not isinstance(location, FolderLocation):
+        raise FormatError(
+            "only a data set in a folder can keep pictures of its own",
+            where=str(location),
+            hint='leave the pictures where all users reach them, with media="reference"',
+        )
+    return location.folder / FOLDER
+
+
+def made_all(folder: Path) -> bool:
+    """Whether everything in the folder was put there by `kept`."""
+    return folder.is_dir() and all(_PREFIX.fullmatch(entry.name) for entry in folder.iterdir())
+
+
+def kept(events: Iterator[Event], folder: Path, keep: Keep, check: Callable[[], None]) -> Iterator[Event]:
+    """The events, with every picture that can be read copied or linked into `folder`, and its sample rooted there.
+
+    A picture that is missing stays where its label file says it is. Breaking off loses nothing: what is in place by
+    then is found there next time. Raises FormatError for pictures on the network.
+    """
+    for event in events:
+        yield _placed(event, folder, keep, check) if isinstance(event, SampleRows) else event
+
+
+def _placed(event: SampleRows, folder: Path, keep: Keep, check: Callable[[], None]) -> SampleRows:
+    if is_url(event.root):
+        raise FormatError(
+            f"pictures on the network cannot be {'copied' if keep == 'copy' else 'linked'} yet",
+            where=event.root,
+            hint='fetch them first, or add them with media="reference"',
+        )
+    roots = []
+    for path in event.table["path"].to_pylist():
+        check()
+        root = None
+        try:
+            file = media_file(event.root, path)
+            if os.path.isfile(file):  # noqa: PTH113  a million of them
+                root = str(_place(Path(file), path, folder, keep))
+        except MediaError:
+            pass  # a path that leads nowhere is reported with the missing pictures
+        roots.append(root or event.root)
+    column = pa.array(roots, pa.string()).dictionary_encode()
+    return replace(event, table=event.table.append_column("root", column))
+
+
+def _place(file: Path, path: str, folder: Path, keep: Keep) -> Path:
+    """Put one picture in place; the root that it then has."""
+    if file.is_relative_to(folder):
+        return folder / file.relative_to(folder).parts[0]
+    digest = _hash(file)
+    for digits in range(_LEAST, len(digest) + 1):
+        root = folder / digest[:digits]
+        target = root / path
+        if target.is_file():
+            if _hash(target) == digest:
+                return root
+        elif not os.path.lexists(target):
+            _put(file, target, keep)
+            return root
+    raise FormatError("no free place for a picture", where=str(file), hint=f"look into {folder}")
+
+
+def _put(file: Path, target: Path, keep: Keep) -> None:
+    """Beside the target first, then renamed: a crash leaves no half picture."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    beside.unlink(missing_ok=True)
+    try:
+        if keep == "link":
+            beside.symlink_to(file.resolve())
+        else:
+            with file.open("rb") as source, beside.open("wb") as out:
+                while block := source.read(_BLOCK):
+                    out.write(block)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _hash(file: Path) -> str:
+    found = blake2b(digest_size=16)
+    with file.open("rb") as source:
+        while block := source.read(_BLOCK):
+            found.update(block)
+    return found.hexdigest()
