@@ -31,6 +31,7 @@ from tests.formats import (
     test_table,
     test_voc,
     test_voc_masks,
+    test_webdataset,
     test_yolo,
 )
 
@@ -168,6 +169,7 @@ SAMPLES: tuple[tuple[str, Callable[[Path], Path]], ...] = (
     ("dota", _dota),
     ("open_images", test_open_images.plant),
     ("fiftyone", test_fiftyone.put),
+    ("webdataset", test_webdataset.plant),
     ("folder", _pictures),
 )
 """Each registered format has an entry; test_support.py sees to it."""
