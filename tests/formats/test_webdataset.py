@@ -201,3 +201,15 @@ def test_sniffing_takes_only_its_own(tmp_path: Path) -> None:
     assert webdataset.FORMAT.sniff(tmp_path / "no.tar") is None
     with pytest.raises(FormatError, match="no tar files"):
         read(webdataset.FORMAT, other.parent.parent / "in" / "classnames.txt")
+
+
+def test_webdataset_itself_reads_the_shards_that_we_write(tmp_path: Path) -> None:
+    tariterators = pytest.importorskip("webdataset.tariterators")
+    store = read(webdataset.FORMAT, plant(tmp_path / "in"), extract_to=tmp_path / "pictures")
+    written(webdataset.FORMAT, store, tmp_path / "out")
+    with (tmp_path / "out" / "train-000000.tar").open("rb") as stream:
+        members = tariterators.tar_file_expander([{"url": "shard", "stream": stream}])
+        found = list(tariterators.group_by_keys(members))
+    assert [one["__key__"] for one in found] == ["000000000", "000000001"]
+    assert [one["png"] for one in found] == [picture(0), picture(1)]
+    assert (found[0]["cls"], (tmp_path / "out" / "classnames.txt").read_text()) == (b"0", "night\n9\n")
