@@ -13,7 +13,7 @@ from loopline.errors import FormatError, NothingAdded
 from loopline.kernel.exchange import Event, Problem
 from loopline.kernel.schema import SAMPLE_COLUMNS, Column
 from loopline.store import fit, tables
-from loopline.store.lake import Lake, OutOfDate, Transaction, current_author, spill_folder
+from loopline.store.lake import Lake, OutOfDate, Transaction, current_author, memory_limit, spill_folder
 from loopline.store.recognise import Same as Same
 from loopline.store.recognise import match_sql
 from loopline.store.stage import Problems, Stage
@@ -31,6 +31,9 @@ Probe = Callable[[pa.Table], Iterator[pa.RecordBatch]]
 media, mime, width, height, size_bytes, content_hash, duration_s, fps, frame_count, and `error`, in any order."""
 
 _PROBED: Final = ("media", "mime", "width", "height", "size_bytes", "content_hash", "duration_s", "fps", "frame_count")
+IMPORT_MEMORY: Final = "512MB"
+"""What the engine may hold of an import before it sorts on disk: the rows of a million pictures are as much again."""
+
 _NAMED: Final = 20  # rows named one by one for each fault that is found by SQL
 
 
@@ -105,10 +108,12 @@ def _commit(
     try:
         # The engine takes staged rows for few and would build its hash tables on them: joins stay as they are written.
         con.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+        con.execute("SET memory_limit = ?", [IMPORT_MEMORY])
         try:
             return lake.commit(verb, body, message=message or verb, con=con, generation=generation)
         finally:
             con.execute("RESET disabled_optimizers")
+            con.execute("SET memory_limit = ?", [memory_limit()])
     except OutOfDate:  # looking at the media took so long that another process's upkeep came in between
         with lake.reading() as new:
             generation = lake.generation

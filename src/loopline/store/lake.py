@@ -226,7 +226,7 @@ class Lake:
     def _configure(self, con: duckdb.DuckDBPyConnection) -> None:
         extensions.load(con, "ducklake")
         extensions.load(con, "sqlite_scanner" if isinstance(self.location, FolderLocation) else "postgres_scanner")
-        con.execute("SET memory_limit = ?", [os.environ.get("LOOPLINE_MEMORY") or "1GB"])
+        con.execute("SET memory_limit = ?", [memory_limit()])
         con.execute("SET temp_directory = ?", [str(self._spill / f"engine-{self.generation}")])
         con.execute("SET parquet_metadata_cache = true")  # data files never change, so their footers are read once
 
@@ -529,6 +529,11 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+def memory_limit() -> str:
+    """What the engine may hold before it goes to disk: `$LOOPLINE_MEMORY`, or 1 GB."""
+    return os.environ.get("LOOPLINE_MEMORY") or "1GB"
 
 
 def current_author() -> str:
