@@ -25,7 +25,7 @@ LooplineError                   anything the user can mend; says what, where, wh
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 
 class LooplineError(Exception):
@@ -132,7 +132,22 @@ class UnknownFormat(FormatError, KeyError):
     __str__ = LooplineError.__str__
 
 
-class NothingAdded(FormatError): ...
+class NothingAdded(FormatError):
+    """An import without a usable row. `problems` are the first ones, as the import's report has them; `counts` counts
+    them all: (kind, what) → rows."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        hint: str = "",
+        problems: Sequence[object] = (),
+        counts: Mapping[tuple[str, str], int] | None = None,
+    ) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.problems = tuple(problems)
+        self.counts = dict(counts or {})
 
 
 class MediaError(LooplineError, OSError):

@@ -103,3 +103,14 @@ def test_control_characters_in_names_do_not_reach_the_terminal(loopline: Looplin
     answer = loopline("query", filled, "path == '\x1b[31m'", "--sort", "\x1b[31m")
     assert answer.code == 1
     assert "\x1b" not in answer.err
+
+
+def test_an_import_that_adds_nothing_lists_its_problems_as_json(loopline: Loopline, tmp_path: Path) -> None:
+    loopline("create", tmp_path / "set")
+    (tmp_path / "labels.json").write_text('{"images": [{"id": 1}], "annotations": [], "categories": []}')
+    answer = loopline("add", tmp_path / "set", tmp_path / "labels.json", "--format", "coco", "--json")
+    assert answer.code == 1
+    error = answer.document["error"]
+    assert error["type"] == "NothingAdded"
+    assert sum(one["rows"] for one in error["counts"]) == len(error["problems"]) == 1
+    assert error["problems"][0]["where"].startswith("labels.json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -146,8 +147,13 @@ def test_two_ways_of_naming_pictures_in_one_file_do_not_push_each_other_out(lake
 def test_an_import_that_adds_nothing_fails_and_leaves_no_trace(lake: Lake) -> None:
     number = lake.snapshot()
     lost = LabelRows("truth", pa.table({"sample_key": ["z"]}), match="path")
-    with pytest.raises(NothingAdded, match=r"2 problems, first: x: odd; truth row 1 \(picture z\): it names a picture"):
+    with pytest.raises(
+        NothingAdded, match=r"2 problems, first: x: odd; truth row 1 \(picture z\): it names a picture"
+    ) as nothing:
         ingest(lake, [Problem("skipped", "odd", "x"), FieldFound(LabelField("truth", "box")), lost])
+    assert nothing.value.problems[0] == Problem("skipped", "odd", "x")
+    assert sum(nothing.value.counts.values()) == 2
+    assert pickle.loads(pickle.dumps(nothing.value)).counts == nothing.value.counts
     with pytest.raises(NothingAdded):
         ingest(lake, [])
     assert lake.snapshot() == number

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import click
 
-from loopline.errors import LooplineError, QueryError
+from loopline.errors import LooplineError, NothingAdded, QueryError
 
 NOTHING: Final = "–"
 _LONGEST: Final = 72  # characters of one cell
@@ -212,8 +212,12 @@ def failure(error: LooplineError) -> None:
 
 
 def error_document(kind: str, error: LooplineError) -> dict[str, object]:
-    """An error as JSON: type, what, where, hint; for an expression its text and the 0-based column of the fault."""
+    """An error as JSON: type, what, where, hint; for an expression its text and the 0-based column of the fault,
+    for an import that added nothing its problems and their counts."""
     found: dict[str, object] = {"type": kind, "what": error.what, "where": error.where, "hint": error.hint}
     if isinstance(error, QueryError):
         found |= {"text": error.text, "column": error.column}
+    if isinstance(error, NothingAdded):
+        counts = [{"kind": kind_, "what": what, "rows": n} for (kind_, what), n in error.counts.items()]
+        found |= {"counts": counts, "problems": error.problems}
     return found

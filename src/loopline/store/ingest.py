@@ -276,6 +276,8 @@ class _Writer:
             "nothing in it could be added"
             + (f" ({sum(self.problems.counts.values())} problems, first: {first})" if first else ""),
             hint="see that the path, the format and the picture folder are the right ones",
+            problems=self.problems.kept,
+            counts=self.problems.counts,
         )
 
     def _samples(self) -> tuple[int, int]:
