@@ -83,6 +83,14 @@ def test_a_missing_picture_keeps_the_place_its_label_file_says(tmp_path: Path) -
     assert places(ds)[1] == (str(tmp_path / "in" / "images"), "b.png")
 
 
+def test_a_picture_that_is_the_data_sets_own_already_stays(tmp_path: Path) -> None:
+    ds = ll.create(tmp_path / "set")
+    ds.add(coco(tmp_path / "in"), media="copy")
+    before = sorted((tmp_path / "set" / "media").rglob("*"))
+    assert ds.add(tmp_path / "set" / "media", format="folder", media="copy").unreadable == 0
+    assert sorted((tmp_path / "set" / "media").rglob("*")) == before
+
+
 def test_dropping_a_data_set_takes_its_copies_but_nothing_else(tmp_path: Path) -> None:
     ds = ll.create(tmp_path / "set")
     ds.add(coco(tmp_path / "in"), media="copy")

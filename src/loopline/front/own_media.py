@@ -70,7 +70,8 @@ def _placed(event: SampleRows, folder: Path, keep: Keep, check: Callable[[], Non
         root = None
         try:
             file = media_file(event.root, path)
-            if os.path.isfile(file):  # noqa: PTH113  a million of them
+            inside = Path(file).is_relative_to(folder)  # it is the data set's own already
+            if not inside and os.path.isfile(file):  # noqa: PTH113  a million of them
                 root = str(_place(Path(file), path, folder, keep))
         except MediaError:
             pass  # a path that leads nowhere is reported with the missing pictures
@@ -81,12 +82,10 @@ def _placed(event: SampleRows, folder: Path, keep: Keep, check: Callable[[], Non
 
 def _place(file: Path, path: str, folder: Path, keep: Keep) -> Path:
     """Put one picture in place; the root that it then has."""
-    if file.is_relative_to(folder):
-        return folder / file.relative_to(folder).parts[0]
     digest = _hash(file)
     for digits in range(_LEAST, len(digest) + 1):
         root = folder / digest[:digits]
-        target = root / path
+        target = Path(media_file(str(root), path))
         if target.is_file():
             if _hash(target) == digest:
                 return root
