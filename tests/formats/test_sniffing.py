@@ -19,6 +19,7 @@ from tests.formats import (
     test_datumaro,
     test_dota,
     test_fiftyone,
+    test_huggingface,
     test_imagefolder,
     test_kitti,
     test_label_studio,
@@ -170,6 +171,7 @@ SAMPLES: tuple[tuple[str, Callable[[Path], Path]], ...] = (
     ("open_images", test_open_images.plant),
     ("fiftyone", test_fiftyone.put),
     ("webdataset", test_webdataset.plant),
+    ("huggingface", test_huggingface.plant),
     ("folder", _pictures),
 )
 """Each registered format has an entry; test_support.py sees to it."""
