@@ -58,7 +58,11 @@ def kinds(store: MemoryStore) -> Counter[str]:
     return Counter(p.what for p in store.problems)
 
 
-@pytest.mark.parametrize("mask", [Image.fromarray(IDS), palette(IDS), Image.fromarray(IDS.astype(np.uint16))], ids=str)
+@pytest.mark.parametrize(
+    "mask",
+    [Image.fromarray(IDS), palette(IDS), Image.fromarray(IDS.astype(np.uint16))],
+    ids=["grey", "palette", "16 bit"],
+)
 @pytest.mark.parametrize(
     ("pictures", "masks"),
     [
