@@ -63,12 +63,12 @@ def tracked_texts() -> list[tuple[str, str]]:
 
 
 def test_no_file_names_this_machine_or_a_package_registry() -> None:
-    hosts = [r"pypi\.org", r"pythonhosted\.org", r"registry\.npmjs\.org", r"deb\.debian\.org"]
+    # Written apart, so that this file does not name them either.
+    hosts = ["py" + r"pi\.org", "python" + r"hosted\.org", "registry" + r"\.npmjs\.org", "deb" + r"\.debian\.org"]
     places = [re.escape(str(place)) + r"(?![\w.-])" for place in (REPOSITORY, REPOSITORY.parent / "shared")]
-    here = Path(__file__).resolve()
     forbidden = re.compile("|".join(hosts + places))
     found = [f"{name}: {m.group()}" for name, text in tracked_texts() for m in forbidden.finditer(text)]
-    assert not [line for line in found if not line.startswith(str(here))]
+    assert not found
 
 
 @pytest.mark.slow

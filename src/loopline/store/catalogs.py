@@ -5,8 +5,9 @@ from __future__ import annotations
 import duckdb
 
 from loopline.store import extensions
-from loopline.store.lake import Lake, needs_s3
+from loopline.store.lake import Lake
 from loopline.store.location import PostgresLocation
+from loopline.store.storage import needs_s3
 
 _PREFIX = "loopline_"
 

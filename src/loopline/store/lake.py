@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import random
 import shutil
 import threading
 import time
@@ -30,7 +29,9 @@ from loopline.errors import Conflict, DatasetExists, DatasetNotFound, ReadOnlyVe
 from loopline.kernel.schema import DatasetSchema
 from loopline.store import extensions, tables
 from loopline.store.location import CATALOG_FILE, FolderLocation, Location, PostgresLocation
+from loopline.store.patience import is_conflict, is_stale, pause_s
 from loopline.store.reading import NewestSnapshot, Readers
+from loopline.store.storage import has_files, needs_s3, use_s3
 
 T = TypeVar("T")
 
@@ -50,14 +51,6 @@ _CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {  # nothing i
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
-
-_CONFLICTS: Final = (
-    "database is locked",
-    "database table is locked",
-    "conflict",
-    "could not serialize",
-    "deadlock detected",
-)
 
 
 class Transaction:
@@ -166,7 +159,7 @@ class Lake:
                     where=str(location),
                     hint="open it, or drop it first",
                 )
-            if _has_files(tx.con, path):
+            if has_files(tx.con, path):
                 raise StoreError(
                     "the place for the files is not empty", where=path, hint="choose another place, or empty it"
                 )
@@ -244,7 +237,7 @@ class Lake:
         else:
             options.append(f"METADATA_SCHEMA '{self.location.schema}'")
         if needs_s3(data):
-            _use_s3(con)
+            use_s3(con)
         catalog = self.location.catalog.replace("'", "''")
 
         def attach() -> None:
@@ -256,7 +249,7 @@ class Lake:
             except duckdb.Error as error:
                 if "requires the extension httpfs" not in str(error):
                     raise
-                _use_s3(con)  # the catalog knows that the files lie there
+                use_s3(con)  # the catalog knows that the files lie there
                 self._patiently(attach)
         except duckdb.Error as error:
             text = str(error)
@@ -304,7 +297,7 @@ class Lake:
         try:
             there = self._patiently(lambda: self._inlined_tables(self._con))
         except duckdb.Error as error:
-            if not _is_stale(error):
+            if not is_stale(error):
                 raise
             return True
         gone = self._inlined - there
@@ -328,9 +321,9 @@ class Lake:
                 with self.reading() as con:
                     return look(con)
             except duckdb.Error as error:
-                if not (_is_conflict(error) or _is_stale(error)) or attempt == RETRIES - 1:
+                if not (is_conflict(error) or is_stale(error)) or attempt == RETRIES - 1:
                     raise
-            time.sleep(_pause_s(attempt))
+            time.sleep(pause_s(attempt))
         raise AssertionError("unreachable")
 
     def table(self, name: str, snapshot: int | None = None) -> str:
@@ -351,10 +344,10 @@ class Lake:
                 with self._readers.lend(newest) as con:
                     return question(con)
             except duckdb.Error as error:
-                if not (_is_conflict(error) or _is_stale(error)) or attempt == RETRIES - 1:
+                if not (is_conflict(error) or is_stale(error)) or attempt == RETRIES - 1:
                     raise
                 self._readers.close()
-            time.sleep(_pause_s(attempt))
+            time.sleep(pause_s(attempt))
         raise AssertionError("unreachable")
 
     def _start_looking(self) -> tuple[duckdb.DuckDBPyConnection, int]:
@@ -432,9 +425,9 @@ class Lake:
                     try:
                         return self._once(con or own, verb, body, message, author or current_author())
                     except duckdb.Error as error:
-                        if not (_is_conflict(error) or (con is None and _is_stale(error))):
+                        if not (is_conflict(error) or (con is None and is_stale(error))):
                             raise
-                time.sleep(_pause_s(attempt))
+                time.sleep(pause_s(attempt))
         raise Conflict(
             f"other writers kept winning: gave up on {verb} after {RETRIES} tries",
             where=str(self.location),
@@ -510,9 +503,9 @@ class Lake:
             try:
                 return look()
             except duckdb.Error as error:
-                if not _is_conflict(error) or attempt == RETRIES - 1:
+                if not is_conflict(error) or attempt == RETRIES - 1:
                     raise
-                time.sleep(_pause_s(attempt))
+                time.sleep(pause_s(attempt))
         raise AssertionError("unreachable")
 
 
@@ -542,60 +535,6 @@ def current_author() -> str:
         return os.environ.get("LOOPLINE_AUTHOR") or getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
-
-
-def needs_s3(data: str | None) -> bool:
-    return data is not None and "://" in data and not data.startswith("file://")
-
-
-def _has_files(con: duckdb.DuckDBPyConnection, path: str) -> bool:
-    if needs_s3(path):
-        row = con.execute("SELECT count(*) FROM (FROM glob(?) LIMIT 1)", [f"{path}/**"]).fetchone()
-        return row is not None and row[0] > 0
-    folder = Path(path.removeprefix("file://"))
-    return folder.is_dir() and any(folder.iterdir())
-
-
-def _use_s3(con: duckdb.DuckDBPyConnection) -> None:
-    """Reach S3-compatible storage with the usual AWS environment variables."""
-    extensions.load(con, "httpfs")
-    env = os.environ
-    settings = {
-        "KEY_ID": env.get("AWS_ACCESS_KEY_ID"),
-        "SECRET": env.get("AWS_SECRET_ACCESS_KEY"),
-        "SESSION_TOKEN": env.get("AWS_SESSION_TOKEN"),
-        "REGION": env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION"),
-    }
-    endpoint = env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL")
-    if endpoint:
-        scheme, _, host = endpoint.partition("://")
-        settings |= {
-            "ENDPOINT": host.rstrip("/"),
-            "URL_STYLE": "path",
-            "USE_SSL": "false" if scheme == "http" else "true",
-        }
-    given = {key: value.replace("'", "''") for key, value in settings.items() if value}
-    con.execute(
-        "CREATE OR REPLACE SECRET loopline (TYPE s3"
-        + "".join(f", {key} '{value}'" for key, value in given.items())
-        + ")"
-    )
-
-
-def _pause_s(attempt: int) -> float:
-    """Rising, and never the same for two who wait."""
-    return min(2.0, 0.005 * 2.0**attempt) * random.uniform(0.5, 1.5)
-
-
-def _is_stale(error: duckdb.Error) -> bool:
-    """Is this engine looking for a table that another process's upkeep has dropped, or dead?"""
-    text = str(error)
-    return ("ducklake_inlined_data_" in text and "does not exist" in text) or "has been invalidated" in text
-
-
-def _is_conflict(error: duckdb.Error) -> bool:
-    text = str(error).lower()
-    return any(mark in text for mark in _CONFLICTS)
 
 
 @contextmanager
