@@ -145,7 +145,7 @@ def import_(folder: Path, _: argparse.Namespace) -> dict[str, Any]:
 def queries(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     ds = ll.open(folder / "set")
     ds.tag(ds.where("path.contains('99')"), "todo")
-    hand = _by_hand(folder / "set", ds)
+    hand = _by_hand(folder / "set")
     out: dict[str, Any] = {}
     for name, (text, sql) in QUERIES.items():
         ours, theirs = ds.where(text).count(), hand.execute(sql).fetchone()[0]
@@ -178,12 +178,10 @@ def queries(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     return {"queries": out, "pages": _pages(ds, options.images), "peak_mb": peak_memory_mb()}
 
 
-def _by_hand(place: Path, ds: Any) -> duckdb.DuckDBPyConnection:
+def _by_hand(place: Path) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
-    for short, name in (("s", "samples"), ("g", "label__ground_truth"), ("p", "label__predictions")):
+    for short, name in (("s", "samples"), ("g", "label__ground_truth"), ("p", "label__predictions"), ("t", "tag")):
         con.execute(f"CREATE VIEW {short} AS FROM read_parquet('{place}/data/main/{name}/*.parquet')")
-    tags = ds.lake.cursor().execute(f"FROM {ds.lake.table('tag')}").to_arrow_table()
-    con.register("t", tags)
     return con
 
 

@@ -5,6 +5,7 @@ import io
 import os
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -102,6 +103,15 @@ def test_a_stop_says_what_was_kept_and_how_to_go_on() -> None:
         stop.check()
 
 
+@pytest.fixture
+def heeded_ctrl_c() -> Iterator[None]:
+    """A run in the background ignores Ctrl-C from the start; here it is heeded."""
+    given = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, given)
+
+
+@pytest.mark.usefixtures("heeded_ctrl_c")
 def test_ctrl_c_asks_first_and_interrupts_when_pressed_again() -> None:
     before = signal.getsignal(signal.SIGINT)
     with stop_on_interrupt(StopSignal()) as stop:
