@@ -27,6 +27,7 @@ _SPLITS: Final = {
 }
 _TIDY: Final = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*\Z")
 _PROBE: Final = 300  # names that are looked for in a folder
+_SPARSE: Final = 12  # every twelfth of them is asked for first
 _MOST_FOLDERS: Final = 200
 
 
@@ -99,9 +100,11 @@ def find_root(names: Sequence[str], label_file: Path, media: Path | None = None)
     some = [n for n in names[:: max(1, len(names) // _PROBE)] if n][:_PROBE]
     best, most = here, 0
     for folder in _places(here, label_file.stem):
-        hits = _hits(folder, some[:5])
-        if hits or len(some) > 5:
-            hits += _hits(folder, some[5:])
+        hits = _hits(folder, some[::_SPARSE])
+        if (
+            hits or len(some) <= _SPARSE
+        ):  # there may be a hundred folders: where a few names are not, the others are not
+            hits = _hits(folder, some)
         if hits > most:
             best, most = folder, hits
         if most == len(some):
