@@ -29,7 +29,7 @@ from loopline.errors import BadValue
 from loopline.evaluate._arrays import NAN, BoolArray, FloatArray, IntArray, exact_mean, finite
 from loopline.evaluate._conditions import Attribute, attribute, joined_conditions
 from loopline.evaluate.regression import mean_ranks
-from loopline.kernel.expr import Expr, to_text
+from loopline.kernel.expr import And, Expr, to_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,22 @@ def discover_slices(
     tests, candidates = _candidates(known, groups, least, options, exact=is_binary)
     slices = _told_apart(known, groups, candidates, tests, least, options, exact=is_binary) if tests else ()
     return DiscoveryReport(len(values), mean, tests, slices)
+
+
+def rows_inside(one: Slice, attributes: pa.Table, *, options: DiscoveryOptions = DiscoveryOptions()) -> BoolArray:
+    """Which rows a discovered slice names, (n,). Attributes and options are those that it was discovered with."""
+    parts = one.expr.parts if isinstance(one.expr, And) else (one.expr,)
+    inside = np.ones(attributes.num_rows, bool)
+    left = list(parts)
+    for name in attributes.column_names:
+        known = attribute(name, attributes[name], bins=options.bins, most_values=options.most_values)
+        for place, condition in enumerate(known.conditions):
+            if condition in left:
+                left.remove(condition)
+                inside &= known.holds[place][known.cell]
+    if left:
+        raise BadValue(f"these attributes do not make the slice {one.condition}")
+    return inside
 
 
 def _grouped(known: Sequence[Attribute], loss: FloatArray, value: FloatArray) -> _Groups:

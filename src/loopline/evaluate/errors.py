@@ -97,6 +97,33 @@ def error_report(
     )
 
 
+def gain_of(report: ErrorReport, mistakes: BoolArray | None = None, missed: BoolArray | None = None) -> float:
+    """AP that mending some mistakes of any kind, (n,), and some missed objects, (k,), returns."""
+    return mean_of_known(_class_ap_without(report, mistakes, missed)) - report.ap
+
+
+def gain_by_class(
+    report: ErrorReport, mistakes: BoolArray | None = None, missed: BoolArray | None = None
+) -> FloatArray:
+    """AP that mending them in one class alone returns, for each class, (classes,). Not for mistakes of the class."""
+    before, after = _class_ap_without(report), _class_ap_without(report, mistakes, missed)
+    one = np.where(np.eye(len(before), dtype=bool), after[None, :], before[None, :])
+    return np.array([mean_of_known(row) for row in one]) - report.ap
+
+
+def _class_ap_without(
+    report: ErrorReport, mistakes: BoolArray | None = None, missed: BoolArray | None = None
+) -> FloatArray:
+    matched, found = report.matched, fates(report.matched, iou=report.iou)
+    n, k = len(matched.predicted), len(matched.truth)
+    mine = np.zeros(n, bool) if mistakes is None else mistakes & (report.kind != NO_ERROR)
+    gone = np.zeros(k, bool) if missed is None else missed
+    open_ = (found.gt == OUTCOMES.index("fn")) & ~matched.ignored
+    hits, labels = _with_mended(matched, found, report.kind, report.about, open_, mine)
+    wrong = (found.det == OUTCOMES.index("fp")) & ~mine
+    return _class_ap(matched, hits, wrong, labels, ~matched.ignored & ~(gone & open_))
+
+
 def _kinds(
     matched: Matched, wrong: BoolArray, found: Fates, iou: float, background: float, geometry: Geometry
 ) -> tuple[AnyArray, AnyArray, FloatArray]:
@@ -144,21 +171,32 @@ def _mended(
 ) -> float:
     mine = kind == KINDS.index(name)
     wrong = (found.det == OUTCOMES.index("fp")) & ~mine
-    hits = found.det == OUTCOMES.index("tp")
-    labels = matched.predicted.class_id.copy()
-    if name in ("cls", "loc"):
-        rows = np.flatnonzero(mine & (about >= 0))
-        rows = rows[open_[about[rows]]]
-        rows = rows[np.lexsort((rows, -matched.predicted.scores()[rows]))]
-        _, first = np.unique(about[rows], return_index=True)
-        best = rows[first]
-        hits = hits.copy()
-        hits[best] = True
-        labels[best] = matched.truth.class_id[about[best]]
+    hits, labels = _with_mended(matched, found, kind, about, open_, mine)
     return _ap(matched, hits, wrong, labels, ~matched.ignored)
 
 
+def _with_mended(
+    matched: Matched, found: Fates, kind: AnyArray, about: AnyArray, open_: BoolArray, mine: BoolArray
+) -> tuple[BoolArray, AnyArray]:
+    """Hits and classes of the predictions once the mistakes `mine` are mended."""
+    hits = found.det == OUTCOMES.index("tp")
+    labels = matched.predicted.class_id.copy()
+    mendable = (kind == KINDS.index("cls")) | (kind == KINDS.index("loc"))
+    rows = np.flatnonzero(mine & mendable & (about >= 0))
+    rows = rows[open_[about[rows]]]
+    rows = rows[np.lexsort((rows, -matched.predicted.scores()[rows]))]
+    _, first = np.unique(about[rows], return_index=True)
+    best = rows[first]
+    hits[best] = True
+    labels[best] = matched.truth.class_id[about[best]]
+    return hits, labels
+
+
 def _ap(matched: Matched, hits: BoolArray, wrong: BoolArray, labels: AnyArray, counted: BoolArray) -> float:
+    return mean_of_known(_class_ap(matched, hits, wrong, labels, counted))
+
+
+def _class_ap(matched: Matched, hits: BoolArray, wrong: BoolArray, labels: AnyArray, counted: BoolArray) -> FloatArray:
     rows = np.flatnonzero(hits | wrong)
     kinds = labels[rows] if matched.by_class else np.zeros(len(rows), np.int32)
     truths = np.bincount(matched.truth_kind()[counted], minlength=matched.kinds)
@@ -166,7 +204,7 @@ def _ap(matched: Matched, hits: BoolArray, wrong: BoolArray, labels: AnyArray, c
     # As in TIDE, a class all of whose objects were mended away has an AP of 0 while it has predictions.
     predicted = np.bincount(kinds, minlength=matched.kinds) > 0
     known = np.bincount(matched.truth_kind()[~matched.ignored], minlength=matched.kinds) > 0
-    return mean_of_known(np.where((truths == 0) & predicted & known, 0, by_class))
+    return np.asarray(np.where((truths == 0) & predicted & known, 0, by_class))
 
 
 def error_table(report: ErrorReport) -> pa.Table:
