@@ -13,7 +13,7 @@ LAYERS = (
     {"errors", "kernel"},
     {"store", "media"},
     {"query", "runs", "jobs"},
-    {"formats", "evaluate", "curate", "annotate", "models", "train", "monitor"},  # the parts
+    {"formats", "evaluate", "curate", "annotate", "models", "train", "monitor", "plots"},  # the parts
     {"front", "__init__"},
     {"server", "notebook", "cli", "demo", "__main__"},
 )

@@ -80,9 +80,15 @@ def by_quantiles(name: str, truth_values: npt.ArrayLike, predicted_values: npt.A
     edges = np.unique(np.quantile(known, np.linspace(0, 1, parts + 1)[1:-1]))
     bounds = [-np.inf, *edges.tolist(), np.inf]
     return [
-        by_range(f"{low:.4g} ≤ {name} < {high:.4g}", values, predicted_values, least=low, most=high)
+        by_range(_range_name(name, low, high), values, predicted_values, least=low, most=high)
         for low, high in pairwise(bounds)
     ]
+
+
+def _range_name(name: str, low: float, high: float) -> str:
+    if np.isinf(low):
+        return name if np.isinf(high) else f"{name} < {high:.4g}"
+    return f"{name} ≥ {low:.4g}" if np.isinf(high) else f"{low:.4g} ≤ {name} < {high:.4g}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
