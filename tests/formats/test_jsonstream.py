@@ -53,6 +53,14 @@ def test_the_parts_of_a_document_are_the_document(
     assert got == (document if isinstance(document, dict) else {"": document})
 
 
+@pytest.mark.parametrize("number", ["0.5", "-12.25e-3", "1E+2", "7e1"])
+def test_a_number_that_a_window_cuts_is_not_taken_for_its_first_half(tmp_path: Path, number: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(f'{{"a": {number}, "b": 1}}')
+    for window in range(1, 12):
+        assert collected(JsonFile(path, window=window)) == ({"a": float(number), "b": 1}, [])
+
+
 def test_a_byte_order_mark_and_windows_line_ends_are_fine(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(b'\xef\xbb\xbf{\r\n"a" : [\r\n{"b":1},\r\n{"b":2}\r\n]\r\n}\r\n')

@@ -63,7 +63,7 @@ class Broken:
     fatal: bool
 
 
-Decoder = Callable[[bytes], list[Any]]
+Decoder = Callable[[bytes], Sequence[Any]]
 
 
 @dataclass(slots=True)
@@ -296,7 +296,8 @@ class JsonFile:
                     what = getattr(error, "msg", str(error)) if self._buffer else "the file breaks off"
                     raise self._broken(key, 0, f"not JSON: {what}") from error
             else:
-                if end < len(text) or self._ended:
+                cut = end == len(text) or (isinstance(value, float | int) and text[end] in ".eE")
+                if not cut or self._ended:
                     self._drop(len(text[:end].encode("utf-8", "surrogateescape")))
                     return without_nan(value)
             self._more(len(self._buffer))
@@ -340,11 +341,11 @@ _plain: Final = msgspec.json.Decoder(list[dict[str, Any]])
 _raw: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def _skipper(raw: bytes) -> list[Any]:
+def _skipper(raw: bytes) -> Sequence[Any]:
     return _raw.decode(raw)
 
 
-def _decoded(raw: bytes, decoder: Decoder | None) -> tuple[list[Any], bool]:
+def _decoded(raw: bytes, decoder: Decoder | None) -> tuple[Sequence[Any], bool]:
     """Elements of `[...]`, and whether the caller's decoder took them. Raises DecodeError unless `raw` is JSON."""
     try:
         return _decoded_strictly(raw, decoder)
@@ -352,7 +353,7 @@ def _decoded(raw: bytes, decoder: Decoder | None) -> tuple[list[Any], bool]:
         raise msgspec.DecodeError("text that is not UTF-8, or nested too deeply") from error
 
 
-def _decoded_strictly(raw: bytes, decoder: Decoder | None) -> tuple[list[Any], bool]:
+def _decoded_strictly(raw: bytes, decoder: Decoder | None) -> tuple[Sequence[Any], bool]:
     if decoder is not None:
         try:
             return decoder(raw), True
