@@ -6,6 +6,7 @@ from loopline.media.cache import SqliteProbeCache
 from loopline.media.files import LOCAL, Files, FileStamp, LocalFiles
 from loopline.media.kinds import mime_of
 from loopline.media.many import PROBE_SCHEMA, ProbeCache, probe_many
+from loopline.media.opening import MediaFiles, local_media, open_media
 from loopline.media.pictures import MAX_PIXELS, exif_orientation
 from loopline.media.probe import Probe, probe
 from loopline.media.references import is_url, media_file, reference, relative_path
@@ -17,13 +18,16 @@ __all__ = [
     "FileStamp",
     "Files",
     "LocalFiles",
+    "MediaFiles",
     "Probe",
     "ProbeCache",
     "SqliteProbeCache",
     "exif_orientation",
     "is_url",
+    "local_media",
     "media_file",
     "mime_of",
+    "open_media",
     "probe",
     "probe_many",
     "reference",
