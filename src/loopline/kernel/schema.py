@@ -190,12 +190,34 @@ class LabelField:
         )
 
 
+MATCH_COLUMNS: Final[dict[str, ScalarType]] = {
+    "outcome": "text",  # 'tp' | 'fp' | 'fn' | 'ignored'
+    "iou": "float",  # overlap with the partner
+    "partner_id": "int",  # the object of the other side
+}
+"""What an evaluation knows about each object that took part: `<key>.outcome` and so on."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationNames:
+    """A stored evaluation, as far as queries need it: its key, and the two label fields whose objects it judged."""
+
+    key: str
+    truth: str
+    predicted: str
+
+    @property
+    def table(self) -> str:
+        return match_table(self.key)
+
+
 @dataclass(frozen=True, slots=True)
 class DatasetSchema:
     """What a data set holds: built-in and own sample columns, and label fields, in the order they were added."""
 
     columns: tuple[Column, ...] = ()  # the user's own; the built-in ones are SAMPLE_COLUMNS
     fields: tuple[LabelField, ...] = ()
+    evaluations: tuple[EvaluationNames, ...] = ()  # those with matches of objects
 
     def sample_columns(self) -> dict[str, ScalarType]:
         return {**SAMPLE_COLUMNS, **{c.name: c.type for c in self.columns}}
@@ -209,6 +231,10 @@ class DatasetSchema:
     def has_field(self, name: str) -> bool:
         return any(f.name == name for f in self.fields)
 
+    def evaluations_of(self, field_name: str) -> dict[str, EvaluationNames]:
+        """The evaluations that judged objects of a label field, by key."""
+        return {e.key: e for e in self.evaluations if field_name in (e.truth, e.predicted)}
+
     def column(self, name: str) -> Column:
         for known in self.columns:
             if known.name == name:
@@ -218,13 +244,20 @@ class DatasetSchema:
     def check_new(self, name: str, what: str) -> None:
         """Raise SchemaError unless `name` may become a sample column or label field."""
         check_name(name, what)
-        taken = {n.lower() for n in (*self.sample_columns(), *(f.name for f in self.fields))}
+        taken = {
+            n.lower()
+            for n in (*self.sample_columns(), *(f.name for f in self.fields), *(e.key for e in self.evaluations))
+        }
         if name.lower() in taken:
             raise SchemaError(f'"{name}" is taken by another column or field', hint="choose another name")
 
 
 def label_table(field_name: str) -> str:
     return f"label__{field_name}"
+
+
+def match_table(key: str) -> str:
+    return f"match__{key}"
 
 
 def check_name(name: str, what: str) -> None:

@@ -46,6 +46,16 @@ class ObjectColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class MatchColumn:
+    """What the evaluation `key` knows about an object of a label field."""
+
+    type: Type
+    field: str
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Arithmetic:
     """`neg` has one operand, `+ - * / // % **` have two."""
 
@@ -159,6 +169,7 @@ Bound: TypeAlias = (
     Value
     | SampleColumn
     | ObjectColumn
+    | MatchColumn
     | Arithmetic
     | Apply
     | Extract
@@ -199,7 +210,7 @@ def object_fields(bound: Bound) -> set[str]:
 
 def _object_fields(bound: Bound) -> Iterator[str]:
     match bound:
-        case ObjectColumn(field=field) | InObjects(field=field):
+        case ObjectColumn(field=field) | MatchColumn(field=field) | InObjects(field=field):
             yield field
         case Tagged(field=str() as field) | TagCount(field=str() as field):
             yield field

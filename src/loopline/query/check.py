@@ -13,7 +13,7 @@ from typing import cast
 from loopline.errors import QueryTypeError, UnknownName, near
 from loopline.kernel import expr as tree
 from loopline.kernel.expr import Expr, to_text
-from loopline.kernel.schema import GEOMETRIC, DatasetSchema
+from loopline.kernel.schema import GEOMETRIC, MATCH_COLUMNS, DatasetSchema
 from loopline.query import bound, names
 from loopline.query.bound import NUMBERS, Bound, Type, Value, both, object_fields
 from loopline.query.functions import CALLABLE, FUNCTIONS, ONLY_METHODS, ROUNDING, SEVERAL, TEXT_METHODS
@@ -193,6 +193,8 @@ class _Checker:
                 raise self.wrong(
                     node, f'"{name}" has parts: write {name}.{"area" if name == "box" else "width"} or another'
                 )
+            if name in schema.evaluations_of(inside):
+                raise self.wrong(node, f'"{name}" is an evaluation: write {name}.outcome or {name}.iou')
         if name == "tags":
             raise self.wrong(node, "tags are a set: ask for one of them", "write 'todo' in tags, or tags.count()")
         raise self.unknown(node, f'no name "{name}"{self._place()}', self._near_name(name))
@@ -211,13 +213,17 @@ class _Checker:
             return near(name, names.sample_names(schema))
         if name in schema.sample_columns():
             return f"samples have it: write sample.{name}"
-        return near(name, names.object_names(schema.field(inside)))
+        return near(name, names.object_names(schema.field(inside), schema))
 
     def attribute(self, node: tree.Attr) -> Bound:
         schema, inside = self.scope.schema, self.scope.field
         match node.of:
             case tree.Name(name="box") if inside is not None:
                 return self.box(node, inside)
+            case tree.Name(name=key) if inside is not None and key in schema.evaluations_of(inside):
+                if node.name not in MATCH_COLUMNS:
+                    raise self.unknown(node, f'an evaluation has no "{node.name}"', near(node.name, MATCH_COLUMNS))
+                return bound.MatchColumn(MATCH_COLUMNS[node.name], inside, key, node.name)
             case tree.Name(name="sample") if inside is not None:
                 columns = schema.sample_columns()
                 if node.name in columns:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from loopline.errors import QueryError
-from loopline.kernel.schema import label_table
+from loopline.kernel.schema import label_table, match_table
 from loopline.query import bound
 from loopline.query.bound import Aggregate, Bound, Type, Value
 from loopline.query.functions import FUNCTIONS, SEVERAL
@@ -111,6 +111,7 @@ class Rows:
         self._joins: list[str] = []
         self._groups: dict[tuple[str, Bound | None], _Group] = {}
         self._tag_groups: dict[tuple[str, str | None], str] = {}
+        self._matches: dict[str, str] = {}  # key of an evaluation → alias
         self.is_joining = False
 
     @classmethod
@@ -168,6 +169,15 @@ class Rows:
                 f" ON {self._object_alias}.id = {self.object_id}"
             )
         return self._object_alias
+
+    def match_column(self, key: str, name: str) -> str:
+        """A column of an evaluation's matches; NULL for an object that took no part."""
+        if key not in self._matches:
+            alias = self._matches[key] = self.statement.new_name("m")
+            self.join(
+                f"LEFT JOIN {_from(self.statement, match_table(key))} AS {alias} ON {alias}.id = {self.object_id}"
+            )
+        return f"{self._matches[key]}.{quoted(name)}"
 
     # -- what hangs on the sample
 
@@ -352,6 +362,8 @@ def _value(b: Bound, rows: Rows) -> str:
             return rows.sample_column(name)
         case bound.ObjectColumn(name=name):
             return rows.object_column(name)
+        case bound.MatchColumn(key=key, name=name):
+            return rows.match_column(key, name)
         case bound.Arithmetic():
             return _arithmetic(b, rows)
         case bound.Apply(function=name, args=args):

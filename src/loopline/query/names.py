@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
-from loopline.kernel.schema import GEOMETRIC, Column, DatasetSchema, FieldKind, LabelField, PhysicalType, ScalarType
-from loopline.query.bound import Arithmetic, Bound, ObjectColumn, SampleColumn, Type, Value
+from loopline.kernel.schema import (
+    GEOMETRIC,
+    MATCH_COLUMNS,
+    Column,
+    DatasetSchema,
+    FieldKind,
+    LabelField,
+    PhysicalType,
+    ScalarType,
+)
+from loopline.query.bound import Arithmetic, Bound, MatchColumn, ObjectColumn, SampleColumn, Type, Value
 
 SHORTHAND_KINDS: Final[tuple[FieldKind, ...]] = ("class", "value")
 """Kinds with, as a rule, one row a sample: `weather.label` may stand for `weather.any(label …)`."""
 
 BOX_NAMES: Final = ("x", "y", "w", "h", "cx", "cy", "area", "rel_area", "aspect")
+
+OUTCOMES: Final = ("tp", "fp", "fn", "ignored")
+"""What `<key>.outcome` may be."""
 
 _OPAQUE: Final[tuple[PhysicalType, ...]] = ("bytes", "floats", "parts")
 _HIDDEN: Final = ("sample_id", "x", "y", "w", "h")
@@ -30,10 +42,11 @@ def _scalar(kind: PhysicalType) -> ScalarType:
     return kind  # type: ignore[return-value]  # the rest of PhysicalType is ScalarType
 
 
-def object_names(field: LabelField) -> list[str]:
-    """Every name that an object of the field has, as it is written."""
+def object_names(field: LabelField, schema: DatasetSchema | None = None) -> list[str]:
+    """Every name that an object of the field has, as it is written; those of evaluations where the schema is given."""
     box = [f"box.{name}" for name in BOX_NAMES] if field.kind in GEOMETRIC else []
-    return [*object_columns(field), *box, "tags"]
+    keys = schema.evaluations_of(field.name) if schema else ()
+    return [*object_columns(field), *box, "tags", *(f"{key}.{name}" for key in keys for name in MATCH_COLUMNS)]
 
 
 def sample_names(schema: DatasetSchema) -> list[str]:
@@ -79,6 +92,8 @@ def choices(schema: DatasetSchema, of: Bound) -> tuple[str, tuple[str, ...]] | N
             return (f"class in {name}", classes) if classes else None
         case ObjectColumn(field=field, name=name):
             return _listed(f"{name} in {field}", schema.field(field).attributes, name)
+        case MatchColumn(name="outcome"):
+            return "outcome", OUTCOMES
         case SampleColumn(name=name):
             return _listed(f"{name} in the samples", schema.columns, name)
     return None

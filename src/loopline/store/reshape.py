@@ -129,6 +129,7 @@ def rename_field(lake: Lake, old: str, new: str) -> None:
         after = replace(before, name=new)
         tx.execute(f"ALTER TABLE {tx.table(before.table)} RENAME TO {quoted(after.table)}")
         tx.execute(f"UPDATE {tx.table('tag')} SET owner = ? WHERE owner = ?", [new, old])
+        tables.rename_in_evaluations(tx, schema, old, new)
         tables.store(tx, before, after)
 
     lake.commit("rename field", body, message=f"rename field {old} to {new}")

@@ -12,6 +12,7 @@ from loopline.kernel.schema import (
     SAMPLE_COLUMNS,
     Column,
     DatasetSchema,
+    EvaluationNames,
     LabelField,
     PhysicalType,
     as_json,
@@ -55,7 +56,9 @@ SAMPLE_OWNER: Final = "sample"
 """`tag.owner` of a sample's tags; an object's tags have the name of its label field."""
 
 COLUMN: Final = "column"
-"""`field.kind` of the user's own sample columns; label fields have their kind there."""
+EVALUATION: Final = "evaluation"
+"""`field.kind` of the user's own sample columns, and of stored evaluations, whose names queries know; label fields have
+their kind there."""
 
 
 class Changing(Protocol):
@@ -101,7 +104,8 @@ def read_schema(con: duckdb.DuckDBPyConnection, table: str) -> DatasetSchema:
     specs = [(kind, msgspec.json.decode(spec)) for kind, spec in rows]
     return DatasetSchema(
         columns=tuple(column_from_json(spec) for kind, spec in specs if kind == COLUMN),
-        fields=tuple(field_from_json(spec) for kind, spec in specs if kind != COLUMN),
+        fields=tuple(field_from_json(spec) for kind, spec in specs if kind not in (COLUMN, EVALUATION)),
+        evaluations=tuple(EvaluationNames(**spec) for kind, spec in specs if kind == EVALUATION),
     )
 
 
@@ -145,6 +149,28 @@ def store(tx: Changing, before: LabelField | Column, after: LabelField | Column)
             [after.name, _spec(after), before.name, _kind(before)],
         )
         tx.forget_schema()
+
+
+def add_evaluation(tx: Changing, names: EvaluationNames) -> None:
+    """Make an evaluation's names known to queries."""
+    tx.execute(
+        "INSERT INTO lake.field SELECT ?, ?, coalesce(max(position), -1) + 1, ? FROM lake.field",
+        [names.key, EVALUATION, msgspec.json.encode(names).decode()],
+    )
+    tx.forget_schema()
+
+
+def drop_evaluation(tx: Changing, key: str) -> None:
+    tx.execute("DELETE FROM lake.field WHERE name = ? AND kind = ?", [key, EVALUATION])
+    tx.forget_schema()
+
+
+def rename_in_evaluations(tx: Changing, schema: DatasetSchema, old: str, new: str) -> None:
+    """A label field has another name: evaluations of it follow."""
+    for known in schema.evaluations_of(old).values():
+        truth, predicted = (new if name == old else name for name in (known.truth, known.predicted))
+        spec = msgspec.json.encode(EvaluationNames(known.key, truth, predicted)).decode()
+        tx.execute("UPDATE lake.field SET spec = ? WHERE name = ? AND kind = ?", [spec, known.key, EVALUATION])
 
 
 def content_tables(schema: DatasetSchema) -> list[str]:

@@ -216,8 +216,12 @@ def _prepare(
         before = lake.table(table, target)
         if table in ("field", "tag"):
             there = lake.table(table, now)
-            con.execute(f"CREATE OR REPLACE TEMP TABLE _changed_{table} AS FROM {there} EXCEPT FROM {before}")
-            con.execute(f"CREATE OR REPLACE TEMP TABLE _old_{table} AS FROM {before} EXCEPT FROM {there}")
+            # Stored evaluations are no content: they go on through a restore.
+            only = f"WHERE kind <> '{tables.EVALUATION}'" if table == "field" else ""
+            con.execute(
+                f"CREATE OR REPLACE TEMP TABLE _changed_{table} AS FROM {there} {only} EXCEPT FROM {before} {only}"
+            )
+            con.execute(f"CREATE OR REPLACE TEMP TABLE _old_{table} AS FROM {before} {only} EXCEPT FROM {there} {only}")
             plan[table] = tuple(con.table(f"temp._old_{table}").columns)
             continue
         same_columns = table in now_tables and _columns(old, table) == _columns(new, table)
