@@ -25,7 +25,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "upkeep": "datasets:upkeep",
     },
     "In and out": {"add": "transfer:add", "export": "transfer:export"},
-    "Look": {"query": "look:query", "facets": "look:facets", "histogram": "look:histogram"},
+    "Look": {"app": "app:app", "query": "look:query", "facets": "look:facets", "histogram": "look:histogram"},
     "Change": {
         "tag": "change:tag",
         "set": "change:set_",

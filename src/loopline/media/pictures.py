@@ -11,7 +11,7 @@ import importlib
 import struct
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from loopline.errors import MediaError
 from loopline.media.files import Window
@@ -77,16 +77,19 @@ def decode_fully(window: Window, mime: str) -> None:
 
 
 def _opened(window: Window, mime: str) -> ImageFile:
-    if mime not in _PLUGINS:
-        raise MediaError(f"is {mime}, which cannot be decoded here", hint="convert it to JPEG or PNG")
-    module, name = _PLUGINS[mime]
     whole = window.size == len(window.head)
     if not whole:
         window.file.seek(0)
+    return opened(BytesIO(window.head) if whole else window.file, mime)
+
+
+def opened(file: BinaryIO, mime: str) -> ImageFile:
+    """A picture of a known kind, its header read, its pixels not. Raises MediaError."""
+    if mime not in _PLUGINS:
+        raise MediaError(f"is {mime}, which cannot be decoded here", hint="convert it to JPEG or PNG")
+    module, name = _PLUGINS[mime]
     try:
-        picture: ImageFile = getattr(importlib.import_module(module), name)(
-            BytesIO(window.head) if whole else window.file
-        )
+        picture: ImageFile = getattr(importlib.import_module(module), name)(file)
     except Exception as error:  # as above
         raise MediaError(f"has a header that cannot be read: {error}") from None
     return picture

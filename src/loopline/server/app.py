@@ -1,0 +1,52 @@
+"""The ASGI app: routes over the same functions that Python and the command line call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.types import ASGIApp
+
+from loopline import __version__
+from loopline.server import problems
+from loopline.server.library import Library
+from loopline.server.routes import browse, page
+from loopline.server.safety import MAX_BODY, Gate, Rules
+from loopline.server.shelf import Shelf
+
+
+def make_app(library: Library, rules: Rules | None = None, *, workers: int | None = None) -> ASGIApp:
+    """The app over some data sets, behind the gate of `rules` (default: this machine alone, no token)."""
+    return Gate(inner_app(library, workers=workers), rules or Rules())
+
+
+def inner_app(library: Library, *, workers: int | None = None) -> Litestar:
+    """The app without its gate; its OpenAPI schema is `inner_app(library).openapi_schema`."""
+    shelf = Shelf(library, ThreadPoolExecutor(workers or min(8, (os.cpu_count() or 2) + 1), "loopline-media"))
+
+    def the_shelf() -> Shelf:
+        return shelf
+
+    return Litestar(
+        route_handlers=[*browse.ROUTES, *page.ROUTES],
+        dependencies={"shelf": Provide(the_shelf, sync_to_thread=False)},
+        exception_handlers=problems.HANDLERS,
+        on_shutdown=[shelf.close],
+        request_max_body_size=MAX_BODY,
+        openapi_config=OpenAPIConfig(
+            title="Loopline",
+            version=__version__,
+            path="/api/schema",
+            use_handler_docstrings=True,
+            operation_id_creator=_operation_id,
+        ),
+        logging_config=None,
+    )
+
+
+def _operation_id(handler: object, method: str, path: Sequence[object]) -> str:  # noqa: ARG001
+    return str(getattr(handler, "handler_name", "")).rpartition(".")[2]

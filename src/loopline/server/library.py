@@ -1,0 +1,69 @@
+"""The data sets that the app shows: those under the home folder, and those that it was started with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loopline.errors import DatasetNotFound, near
+from loopline.front.dataset import Dataset
+from loopline.front.opening import list_datasets, open_dataset
+from loopline.query.view import View
+from loopline.server.kept import Kept
+from loopline.server.resident import Resident
+from loopline.server.views import Asked, ask
+from loopline.server.wire import ViewSpec
+from loopline.store.lake import Lake
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One open data set, and what is held in memory of it."""
+
+    name: str
+    dataset: Dataset
+    resident: Resident
+
+    @property
+    def lake(self) -> Lake:
+        return self.dataset.lake
+
+    def at(self, snapshot: int | None) -> int:
+        return self.lake.snapshot() if snapshot is None else snapshot
+
+    def view(self, at: int) -> View:
+        return View(self.lake, (), at)
+
+    def ask(self, spec: ViewSpec) -> Asked:
+        return ask(self.resident, spec)
+
+
+class Library:
+    """Data sets by name. A name from a request is looked up, never used as a path. Shared by threads."""
+
+    def __init__(self, given: Sequence[Dataset] = (), *, home: bool = True) -> None:
+        self._given = {ds.name: ds for ds in given}
+        self._home = home
+        self._kept = Kept()
+        self._shown: dict[str, Shown] = {}
+        self._lock = threading.Lock()
+
+    def names(self) -> list[str]:
+        found = list_datasets() if self._home else []
+        return [*self._given, *(name for name in found if name not in self._given)]
+
+    def get(self, name: str) -> Shown:
+        """Raises DatasetNotFound."""
+        with self._lock:
+            known = self._shown.get(name)
+            if known is not None and not known.lake.closed and name in self._given:
+                return known
+            names = self.names()
+            if name not in names:
+                self._shown.pop(name, None)
+                raise DatasetNotFound(f'no data set "{name}"', hint=near(name, names))
+            dataset = self._given.get(name) or open_dataset(name)
+            if known is None or known.lake is not dataset.lake:
+                known = self._shown[name] = Shown(name, dataset, Resident(dataset.lake, self._kept))
+            return known

@@ -1,0 +1,157 @@
+"""Media for the browser: thumbnails in one stream, and files as they are. Only ever by the id of a sample."""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+
+from loopline.errors import LooplineError, MediaError
+from loopline.media import LOCAL, is_url, media_file
+from loopline.media.stills import first_frame
+from loopline.media.thumbnails import Thumbnails, small_jpeg
+from loopline.query import run
+from loopline.query.compile import Statement
+from loopline.server.library import Shown
+from loopline.server.problems import NotThere
+
+_RECORD: Final = struct.Struct("<dIBxxx")  # id, bytes that follow, kind
+PICTURE, ERROR = 0, 1
+_AHEAD: Final = 12  # thumbnails in the making for one request: a closed request leaves no more behind
+_KNOWN: Final = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where the file of a sample is, and what is known of it."""
+
+    root: str
+    path: str
+    media: str
+    mime: str
+    size_bytes: int
+    content_hash: str
+
+    @property
+    def key(self) -> str:
+        """Tells its content from any other."""
+        return self.content_hash or f"{self.root}\n{self.path}\n{self.size_bytes}"
+
+
+class Pictures:
+    """The media of one data set. Shared by threads; closed with the app."""
+
+    def __init__(self, shown: Shown, workers: ThreadPoolExecutor) -> None:
+        self._shown = shown
+        self._workers = workers
+        self._kept = Thumbnails(shown.lake.location.cache / "thumbnails.sqlite")
+        self._known: OrderedDict[int, Reference] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        self._kept.close()
+
+    # -- where files are
+
+    def reference(self, sample_id: int) -> Reference:
+        """Raises NotThere."""
+        found = self.references([sample_id]).get(sample_id)
+        if found is None:
+            raise NotThere(f"no sample {sample_id}", hint="it may have been deleted since")
+        return found
+
+    def references(self, ids: Sequence[int]) -> dict[int, Reference]:
+        """Of those samples that there are, now or at an earlier snapshot that this app has shown."""
+        with self._lock:
+            found = {i: self._known[i] for i in ids if i in self._known}
+        missing = [i for i in ids if i not in found]
+        if missing:
+            asked = self._ask(missing)
+            found |= asked
+            with self._lock:
+                self._known |= asked
+                while len(self._known) > _KNOWN:
+                    self._known.popitem(last=False)
+        return found
+
+    def _ask(self, ids: Sequence[int]) -> dict[int, Reference]:
+        lake = self._shown.lake
+        at = lake.snapshot()
+        statement = Statement(lambda name: lake.table(name, at))
+        sql = (
+            "SELECT id, root, path, media, coalesce(mime, '') AS mime, coalesce(size_bytes, 0) AS size_bytes,"
+            f" coalesce(content_hash, '') AS content_hash FROM (FROM {statement.table('samples')})"
+            f" WHERE id IN ({', '.join(str(int(i)) for i in ids)})"
+        )
+        return {row[0]: Reference(*row[1:]) for row in run.rows(lake, statement, sql)}
+
+    # -- thumbnails
+
+    def thumbnails(self, ids: Sequence[int], size: int) -> Iterator[bytes]:
+        """Records in the order of `ids`: f8 id, u4 length, u1 kind, 3 bytes of nothing, then so many bytes."""
+        places = self.references(ids)
+        waiting: deque[tuple[int, Future[bytes]]] = deque()
+        todo = iter(ids)
+        try:
+            while True:
+                while len(waiting) < _AHEAD and (one := next(todo, None)) is not None:
+                    waiting.append((one, self._workers.submit(self._record, one, places.get(one), size)))
+                if not waiting:
+                    return
+                yield waiting.popleft()[1].result()
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+    def _record(self, sample_id: int, place: Reference | None, size: int) -> bytes:
+        try:
+            if place is None:
+                raise MediaError(f"there is no sample {sample_id}")
+            kind, body = PICTURE, self.thumbnail(place, size)
+        except LooplineError as error:
+            kind, body = ERROR, error.what.encode()
+        except Exception as error:  # one picture that breaks a decoder must not end the stream
+            kind, body = ERROR, f"cannot be shown: {type(error).__name__}: {error}".encode()
+        return _RECORD.pack(sample_id, len(body), kind) + body
+
+    def thumbnail(self, place: Reference, size: int) -> bytes:
+        """A JPEG. Raises MediaError."""
+        found = self._kept.get(place.key, size)
+        if found is None:
+            found = self._make(place, size)
+            self._kept.put(place.key, size, found)
+        return found
+
+    def _make(self, place: Reference, size: int) -> bytes:
+        if place.media == "video":
+            return first_frame(self.local(place), size)
+        with self.open(place) as file:
+            return small_jpeg(file, size)
+
+    # -- files
+
+    def open(self, place: Reference) -> BinaryIO:
+        """The file, from its start, able to seek. Raises MediaError."""
+        return LOCAL.open(self.local(place))
+
+    def local(self, place: Reference) -> str:
+        """The path of a file with the media. Raises MediaError."""
+        if is_url(place.root):
+            raise MediaError("is on the network; only local files are shown", where=place.path)
+        return media_file(place.root, place.path)
+
+
+def read_records(packed: bytes) -> list[tuple[int, int, bytes]]:
+    """Id, kind and bytes of each record of a stream."""
+    found = []
+    at = 0
+    while at < len(packed):
+        sample_id, length, kind = _RECORD.unpack_from(packed, at)
+        at += _RECORD.size
+        found.append((int(sample_id), kind, packed[at : at + length]))
+        at += length
+    return found

@@ -1,0 +1,83 @@
+"""A file as an HTTP answer: whole, a range of it, or "you have it already"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import BinaryIO, Final
+
+from litestar import Response
+from litestar.response import Stream
+
+from loopline.errors import MediaError
+from loopline.server.pictures import Pictures, Reference
+
+_CHUNK: Final = 1 << 18
+_SAFE: Final = re.compile(r"(image/(jpeg|png|gif|webp|bmp|avif|tiff|jp2|heic)|video/[\w.-]+)\Z")
+
+
+def file_answer(pictures: Pictures, sample_id: int, headers: Mapping[str, str]) -> Response[bytes] | Stream:
+    """The file of a sample. Raises NotThere, MediaError."""
+    place = pictures.reference(sample_id)
+    return answer(pictures.open(place), place, headers)
+
+
+def answer(file: BinaryIO, place: Reference, headers: Mapping[str, str]) -> Response[bytes] | Stream:
+    """An open file as an answer; it is closed at the end."""
+    size = file.seek(0, 2)
+    tag = f'"{place.content_hash or f"{size:x}-{place.size_bytes:x}"}"'
+    sent = {
+        "ETag": tag,
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, max-age=3600",
+        "Content-Type": place.mime if _SAFE.match(place.mime) else "application/octet-stream",
+        "Content-Disposition": "inline",
+    }
+    if tag in headers.get("if-none-match", ""):
+        file.close()
+        return Response(b"", status_code=304, headers=sent, media_type=sent["Content-Type"])
+    asked = headers.get("range", "") if headers.get("if-range", tag) == tag else ""
+    try:
+        found = byte_range(asked, size)
+    except MediaError:
+        file.close()
+        return Response(
+            b"", status_code=416, headers={**sent, "Content-Range": f"bytes */{size}"}, media_type=sent["Content-Type"]
+        )
+    first, last = found if found is not None else (0, size - 1)
+    if found is not None:
+        sent["Content-Range"] = f"bytes {first}-{last}/{size}"
+    sent["Content-Length"] = str(last - first + 1)
+    status = 200 if found is None else 206
+    return Stream(_part(file, first, last), status_code=status, headers=sent, media_type=sent["Content-Type"])
+
+
+def byte_range(header: str, size: int) -> tuple[int, int] | None:
+    """First and last byte that a Range header asks for; None where it asks for nothing that is understood: then all is
+    sent, as the standard has it, and so for several ranges at once. Raises MediaError for a range outside of the file.
+
+    >>> byte_range("bytes=2-", 10), byte_range("bytes=-3", 10), byte_range("bytes=0-99", 10), byte_range("", 10)
+    ((2, 9), (7, 9), (0, 9), None)
+    """
+    found = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", header.strip())
+    if not found or found[0] == "bytes=-":
+        return None
+    low, high = found[1], found[2]
+    if not low:
+        first, last = max(0, size - int(high)), size - 1
+    else:
+        first, last = int(low), min(int(high), size - 1) if high else size - 1
+        if high and int(high) < first:
+            return None
+    if first > last:
+        raise MediaError("the range lies outside of the file")
+    return first, last
+
+
+def _part(file: BinaryIO, first: int, last: int) -> Iterator[bytes]:
+    with file:
+        file.seek(first)
+        left = last - first + 1
+        while left > 0 and (chunk := file.read(min(_CHUNK, left))):
+            left -= len(chunk)
+            yield chunk

@@ -1,0 +1,138 @@
+"""Looking at data sets: lists, views, pages, facets, samples, media."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated, Final
+
+import anyio.to_thread
+from litestar import Request, Response, get, post
+from litestar.params import Parameter
+from litestar.response import Stream
+from litestar.types import ControllerRouterHandler
+
+from loopline.server import describe, samples
+from loopline.server import facets as counting
+from loopline.server import pages as paging
+from loopline.server.frames import MEDIA_TYPE
+from loopline.server.ranges import file_answer
+from loopline.server.shelf import Given
+from loopline.server.wire import (
+    CheckIn,
+    CheckOut,
+    DatasetLine,
+    DatasetOut,
+    Facet,
+    FacetsIn,
+    MasksIn,
+    PageIn,
+    SampleOut,
+    ThumbsIn,
+    ViewIn,
+    ViewOut,
+    ViewSpec,
+)
+
+Snapshot = Annotated[int | None, Parameter(ge=0, lt=2**53, description="default: the newest")]
+SampleId = Annotated[int, Parameter(ge=0, lt=2**53)]
+
+
+@get("/api/datasets", sync_to_thread=True)
+def list_datasets(shelf: Given) -> list[DatasetLine]:
+    """All data sets that the app shows."""
+    return describe.lines(shelf.library)
+
+
+@get("/api/d/{name:str}", sync_to_thread=True)
+def get_dataset(shelf: Given, name: str, snapshot: Snapshot = None) -> DatasetOut:
+    """What a data set holds."""
+    return describe.dataset(shelf.shown(name), [], snapshot)
+
+
+@post("/api/d/{name:str}/view", status_code=200, sync_to_thread=True)
+def count_view(shelf: Given, name: str, data: ViewIn) -> ViewOut:
+    """How many rows a view has, and the view as text."""
+    return describe.view(shelf.shown(name), data.view)
+
+
+@post("/api/d/{name:str}/layout", status_code=200, media_type=MEDIA_TYPE, sync_to_thread=True)
+def layout(shelf: Given, name: str, data: ViewIn) -> bytes:
+    """The aspect of every row of a view, in its order, as a frame."""
+    asked = shelf.shown(name).ask(data.view)
+    return paging.layout(asked)
+
+
+@post("/api/d/{name:str}/page", status_code=200, media_type=MEDIA_TYPE, sync_to_thread=True)
+def page(shelf: Given, name: str, data: PageIn) -> bytes:
+    """Some rows of a view with what is drawn on them, as a frame."""
+    return paging.page(shelf.shown(name).ask(data.view), data.offset, data.count, data.fields)
+
+
+@post("/api/d/{name:str}/facets", status_code=200, sync_to_thread=True)
+def facets(shelf: Given, name: str, data: FacetsIn) -> list[Facet]:
+    """What the filter controls show, in their order."""
+    return counting.facets(shelf.shown(name).ask(data.view), data.controls)
+
+
+@post("/api/d/{name:str}/check", status_code=200, sync_to_thread=True)
+def check(shelf: Given, name: str, data: CheckIn) -> CheckOut:
+    """Whether a condition and sort keys can be asked; else the problem, with its place in the text.
+
+    With `objects` the condition is about the objects of that field.
+    """
+    shown = shelf.shown(name)
+    if data.objects:
+        return describe.check_objects(shown, data)
+    return CheckOut(True, list(shown.ask(ViewSpec(data.where, sort=data.sort, snapshot=data.snapshot)).hints))
+
+
+@post("/api/d/{name:str}/thumbs", status_code=200, media_type="application/x-loopline-thumbs")
+async def thumbs(shelf: Given, name: str, data: ThumbsIn) -> Stream:
+    """Thumbnails in the order asked for, as records: f8 id, u4 length, u1 kind (0 JPEG, 1 why not), 3 bytes, bytes."""
+    pictures = await anyio.to_thread.run_sync(shelf.pictures, name)
+    return Stream(_in_threads(pictures.thumbnails(data.ids, data.size)), media_type="application/x-loopline-thumbs")
+
+
+async def _in_threads(records: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The records, each waited for outside of the event loop; a client who goes away ends the work."""
+    try:
+        while (record := await anyio.to_thread.run_sync(next, records, None)) is not None:
+            yield record
+    finally:
+        close = getattr(records, "close", None)
+        if close is not None:
+            close()
+
+
+@get("/api/d/{name:str}/media/{sample_id:int}", status_code=200)
+async def media(request: Request, shelf: Given, name: str, sample_id: SampleId) -> Response[bytes] | Stream:  # type: ignore[type-arg]
+    """The file of a sample as it is; answers to Range and If-None-Match."""
+    pictures = await anyio.to_thread.run_sync(shelf.pictures, name)
+    return await anyio.to_thread.run_sync(file_answer, pictures, sample_id, request.headers)
+
+
+@get("/api/d/{name:str}/sample/{sample_id:int}", sync_to_thread=True)
+def sample(shelf: Given, name: str, sample_id: SampleId, snapshot: Snapshot = None) -> SampleOut:
+    """A sample with all its labels, exact."""
+    return samples.sample(shelf.shown(name), snapshot, sample_id)
+
+
+@post("/api/d/{name:str}/masks", status_code=200, media_type=MEDIA_TYPE, sync_to_thread=True)
+def masks(shelf: Given, name: str, data: MasksIn) -> bytes:
+    """Run lengths of the masks of some objects, as a frame."""
+    return samples.masks(shelf.shown(name), data.snapshot, data.field, data.ids)
+
+
+ROUTES: Final[list[ControllerRouterHandler]] = [
+    list_datasets,
+    get_dataset,
+    count_view,
+    layout,
+    page,
+    facets,
+    check,
+    thumbs,
+    media,
+    sample,
+    masks,
+]

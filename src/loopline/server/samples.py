@@ -1,0 +1,108 @@
+"""One sample with everything on it, and the masks of some objects."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+
+from loopline.errors import BadValue
+from loopline.kernel import rle
+from loopline.kernel.schema import LABEL_COLUMNS, LabelField
+from loopline.query.view import ObjectView, View
+from loopline.server.describe import stamp
+from loopline.server.frames import frame
+from loopline.server.library import Shown
+from loopline.server.problems import NotThere
+from loopline.server.wire import ObjectOut, SampleOut, Scalar
+
+
+def sample(shown: Shown, snapshot: int | None, sample_id: int) -> SampleOut:
+    """Raises NotThere."""
+    at = shown.at(snapshot)
+    page = View(shown.lake, (), at).select([sample_id]).page(0, 1)
+    if not page.samples.num_rows:
+        raise NotThere(f"no sample {sample_id} at snapshot {at}", hint="it may have been deleted since")
+    (row,) = page.samples.to_pylist()
+    schema = shown.lake.schema(at)
+    fields = {
+        name: [_object(schema.field(name), found) for found in _without_masks(table).to_pylist()]
+        for name, table in page.labels.items()
+    }
+    columns = {name: _scalar(value) for name, value in row.items() if name != "tags"}
+    return SampleOut(sample_id, at, columns, row["tags"], fields)
+
+
+def _without_masks(table: Any) -> Any:
+    if "mask" not in table.column_names:
+        return table
+    place = table.column_names.index("mask")
+    return table.set_column(place, "mask", table["mask"].is_valid())
+
+
+def _object(field: LabelField, row: Mapping[str, Any]) -> ObjectOut:
+    box = tuple(row[name] for name in ("x", "y", "w", "h")) if row.get("x") is not None else None
+    polygons = row.get("polygons") if row.get("polygons") is not None else row.get("points")
+    return ObjectOut(
+        id=row["id"],
+        label=row["label"],
+        score=_number(row["score"]),
+        box=cast("tuple[float, float, float, float] | None", box),
+        frame=row["frame"],
+        track_id=row["track_id"],
+        tags=row["tags"],
+        attributes={a.name: _scalar(row[a.name]) for a in field.attributes},
+        polygons=polygons,
+        closed=row.get("closed"),
+        keypoints=row.get("keypoints"),
+        rotation=_number(row.get("rotation")),
+        value=_number(row.get("value")),
+        iscrowd=row.get("iscrowd"),
+        has_mask=bool(row.get("mask")),
+    )
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else value
+
+
+def _scalar(value: object) -> Scalar:
+    if isinstance(value, dt.datetime):
+        return stamp(value)
+    if isinstance(value, float):
+        return _number(value)
+    return cast("Scalar", value)
+
+
+MASK_KINDS = tuple(kind for kind, columns in LABEL_COLUMNS.items() if "mask" in columns)
+
+
+def masks(shown: Shown, snapshot: int | None, field: str, ids: tuple[int, ...]) -> bytes:
+    """Run lengths of the masks of some objects as a frame.
+
+    id f8 · height u4 · width u4 · offsets u4 (n + 1) into counts · counts u4, column by column, zeros first. An object
+    without a mask has no runs. Raises BadValue for a field whose masks are class maps or that has none.
+    """
+    at = shown.at(snapshot)
+    kind = shown.lake.schema(at).field(field).kind
+    if kind != "box":
+        raise BadValue(f'field "{field}" holds {kind} labels, which have no instance masks')
+    view = View(shown.lake, (), at).objects(field)
+    assert isinstance(view, ObjectView)
+    found = view.select(ids).to_arrow(["id", "mask"])
+    runs = [rle.unpack_blob(blob) if blob is not None else None for blob in found["mask"].to_pylist()]
+    counts = [rle.decompress(one.packed) if one is not None else np.zeros(0, np.int64) for one in runs]
+    offsets = np.cumsum([0, *map(len, counts)])
+    return frame(
+        {
+            "id": found["id"].to_numpy().astype(np.float64),
+            "height": np.array([one.height if one else 0 for one in runs], np.uint32),
+            "width": np.array([one.width if one else 0 for one in runs], np.uint32),
+            "offsets": offsets.astype(np.uint32),
+            "counts": np.concatenate([np.zeros(0, np.int64), *counts]).astype(np.uint32),
+        },
+        {"snapshot": at},
+    )

@@ -1,0 +1,176 @@
+"""Start the app on a port of this machine, and say where it is."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import webbrowser
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from loopline.errors import LooplineError, MissingDependency
+from loopline.front.dataset import Dataset
+
+DEFAULT_PORT = 5151
+_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a started app is reached. `url` holds the token, where there is one."""
+
+    host: str
+    port: int
+    token: str | None
+    path: str = "/"
+
+    @property
+    def url(self) -> str:
+        shown = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+        name = f"[{shown}]" if ":" in shown else shown
+        return f"http://{name}:{self.port}{self.path}" + (f"?token={self.token}" if self.token else "")
+
+
+def page_path(name: str | None) -> str:
+    return f"/d/{quote(name)}" if name else "/"
+
+
+def forward_line(port: int, environ: Mapping[str, str]) -> str | None:
+    """The command that makes the app reachable from the machine that the user sits at; None where it is this one.
+
+    >>> forward_line(5151, {"SSH_CONNECTION": "10.0.0.7 51000 10.0.0.9 22", "USER": "ann"})
+    'ssh -N -L 5151:127.0.0.1:5151 ann@10.0.0.9'
+    """
+    parts = environ.get("SSH_CONNECTION", "").split()
+    if len(parts) != 4:
+        return None
+    user = environ.get("USER") or environ.get("LOGNAME") or ""
+    there = f"{user}@{parts[2]}" if user else parts[2]
+    port_option = "" if parts[3] == "22" else f" -p {parts[3]}"
+    return f"ssh -N -L {port}:127.0.0.1:{port}{port_option} {there}"
+
+
+def bound_socket(host: str, port: int | None) -> socket.socket:
+    """A listening place: `port`, or the first free one from 5151 on. Raises LooplineError."""
+    kind = socket.AF_INET6 if ":" in host else socket.AF_INET
+    wanted = [port] if port is not None else [*range(DEFAULT_PORT, DEFAULT_PORT + _TRIES), 0]
+    for number in wanted:
+        found = socket.socket(
+            kind, socket.SOCK_STREAM, socket.IPPROTO_TCP
+        )  # named, else answers wait 40 ms for an acknowledgement
+        if os.name == "posix":
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            found.bind((host, number))
+            return found
+        except OSError as error:
+            found.close()
+            failed = error
+    raise LooplineError(
+        f"cannot listen on {host} port {wanted[0]}: {failed.strerror}",
+        hint="choose another with --port, or leave it out",
+    ) from failed
+
+
+class Server:
+    """A running app. `run` blocks; `start` runs it in a thread. Closed by `close`."""
+
+    def __init__(
+        self,
+        given: Sequence[Dataset] = (),
+        *,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        token: str | None = None,
+        path: str = "/",
+        home: bool = True,
+    ) -> None:
+        try:
+            import litestar  # noqa: F401 - asked for here, so that the words are ours
+            import uvicorn
+        except ImportError as error:
+            raise MissingDependency(f"{error.name} is not installed", hint="pip install loopline") from error
+        from loopline.server.app import make_app
+        from loopline.server.library import Library
+        from loopline.server.safety import Rules, is_loopback, new_token
+
+        local = is_loopback(host)
+        asked = token if token else None if local else new_token()
+        self._socket = bound_socket(host, port)
+        self.address = Address(host, self._socket.getsockname()[1], asked, path)
+        hosts = frozenset() if local else frozenset(_names_of(host))
+        app = make_app(Library(given, home=home), Rules(asked, hosts))
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            lifespan="on",
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=2,
+            proxy_headers=False,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread: threading.Thread | None = None
+
+    def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Serve until interrupted; `ready` is called once it answers."""
+        watcher = threading.Thread(target=self._when_started, args=(ready,), daemon=True)
+        watcher.start()
+        self._server.run(sockets=[self._socket])
+
+    def start(self) -> Server:
+        """Serve in a thread; back once it answers."""
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+        self._thread.start()
+        started = threading.Event()
+        self._when_started(started.set)
+        return self
+
+    def _when_started(self, ready: Callable[[], None]) -> None:
+        for _ in range(2000):
+            if self._server.started:
+                ready()
+                return
+            if self._server.should_exit:
+                return
+            time.sleep(0.005)
+
+    def close(self) -> None:
+        self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(5)
+        self._socket.close()
+
+    def wait(self) -> None:
+        """Until it is closed or interrupted."""
+        while self._thread is not None and self._thread.is_alive():
+            self._thread.join(0.5)
+
+
+def _names_of(host: str) -> set[str]:
+    """What a Host header may say for a server that listens on `host`: that, and this machine's names and addresses."""
+    found = {host.lower(), f"[{host.lower()}]", socket.gethostname().lower(), socket.getfqdn().lower()}
+    try:
+        for *_, place in socket.getaddrinfo(socket.gethostname(), None):
+            found.add(str(place[0]).lower())
+    except OSError:
+        pass
+    try:  # the address that is seen from outside; nothing is sent
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(("192.0.2.1", 9))
+            found.add(probe.getsockname()[0])
+    except OSError:
+        pass
+    return found
+
+
+def open_browser(url: str) -> bool:
+    """Whether a browser was found."""
+    try:
+        return webbrowser.open(url)
+    except webbrowser.Error:
+        return False

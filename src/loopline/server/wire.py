@@ -1,0 +1,292 @@
+"""What comes in and goes out as JSON. The OpenAPI schema, and with it the browser's types, come from these."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+MAX_QUERY: Final = 20_000
+MAX_PAGE: Final = 512
+MAX_SELECTED: Final = 100_000
+
+Text: TypeAlias = Annotated[str, Meta(max_length=MAX_QUERY)]
+Name: TypeAlias = Annotated[str, Meta(max_length=200)]
+Id: TypeAlias = Annotated[int, Meta(ge=0, lt=2**53)]
+Scalar: TypeAlias = str | int | float | bool | None
+
+
+class Problem(Struct, omit_defaults=True):
+    """RFC 9457. `column` and `length`: the place in the query text; `part` says which text: where, filters[2], …"""
+
+    type: str
+    title: str
+    status: int
+    detail: str = ""
+    where: str = ""
+    hint: str = ""
+    column: int | None = None
+    length: int | None = None
+    part: str = ""
+
+
+# -- views
+
+
+class FilterSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """The condition that one control of the filter panel makes."""
+
+    control: Name
+    where: Text
+
+
+class KeepSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """Of a label field only the objects that meet the condition."""
+
+    field: Name
+    where: Text
+
+
+class ViewSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which samples or objects, in which order. Conditions are about all objects; `keep` comes after them."""
+
+    where: Text = ""
+    filters: Annotated[tuple[FilterSpec, ...], Meta(max_length=64)] = ()
+    keep: Annotated[tuple[KeepSpec, ...], Meta(max_length=64)] = ()
+    sort: Text = ""
+    objects: Name | None = None
+    select: Annotated[tuple[Id, ...], Meta(max_length=MAX_SELECTED)] | None = None
+    snapshot: Id | None = None
+
+
+class Selection(Struct, frozen=True, forbid_unknown_fields=True):
+    """Some rows of a view: all of it but `exclude`, or those in `include`."""
+
+    view: ViewSpec = ViewSpec()
+    all: bool = False
+    include: Annotated[tuple[Id, ...], Meta(max_length=MAX_SELECTED)] = ()
+    exclude: Annotated[tuple[Id, ...], Meta(max_length=MAX_SELECTED)] = ()
+
+
+class HintOut(Struct):
+    """Something allowed that is likely a slip, at a column of the text `part`."""
+
+    what: str
+    part: str
+    column: int
+
+
+class ViewIn(Struct, forbid_unknown_fields=True):
+    view: ViewSpec = ViewSpec()
+
+
+class ViewOut(Struct):
+    """`total`: samples (or objects) of the whole data set. `newest`: the newest snapshot, whatever was asked for."""
+
+    count: int
+    total: int
+    objects: dict[str, int]  # kept objects of the view, by label field
+    snapshot: int
+    newest: int
+    text: str
+    python: str
+    hints: list[HintOut]
+
+
+class PageIn(Struct, forbid_unknown_fields=True):
+    view: ViewSpec = ViewSpec()
+    offset: Id = 0
+    count: Annotated[int, Meta(ge=0, le=MAX_PAGE)] = 128
+    fields: Annotated[tuple[Name, ...], Meta(max_length=100)] | None = None
+
+
+class CheckIn(Struct, forbid_unknown_fields=True):
+    where: Text = ""
+    objects: Name | None = None
+    sort: Text = ""
+    snapshot: Id | None = None
+
+
+class CheckOut(Struct):
+    ok: Literal[True]
+    hints: list[HintOut]
+
+
+# -- facets
+
+
+class Control(Struct, frozen=True, forbid_unknown_fields=True):
+    """What one filter control shows. `of`: an expression about samples, `<field>.<name>` about objects, or tags."""
+
+    of: Text
+    kind: Literal["values", "histogram"] = "values"
+    bins: Annotated[int, Meta(ge=1, le=250)] = 24
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    range: tuple[float, float] | None = None
+
+
+class FacetsIn(Struct, forbid_unknown_fields=True):
+    view: ViewSpec = ViewSpec()
+    controls: Annotated[tuple[Control, ...], Meta(max_length=64)] = ()
+
+
+class Layers(Struct):
+    """A number in the whole data set, and in the view without the control's own filter."""
+
+    total: int = 0
+    view: int = 0
+
+
+class Facet(Struct):
+    """The answer to one control.
+
+    values    of kind "values": the most frequent ones of the data set first
+    edges     of kind "histogram": bins + 1 numbers; times in seconds since 1970
+    total     for each value or bin: rows of the whole data set
+    view      likewise: rows of the view without this control's own filter
+    missing   rows without a value; `other`: rows whose value is not listed, or outside of the range
+    """
+
+    of: str
+    kind: Literal["values", "histogram"]
+    type: Literal["text", "int", "float", "bool", "time"]
+    values: list[Scalar]
+    edges: list[float]
+    total: list[int]
+    view: list[int]
+    missing: Layers
+    other: Layers
+    distinct: int
+    error: Problem | None = None
+
+
+# -- data sets
+
+
+class DatasetLine(Struct):
+    """One data set in the list; `error` says why it could not be read."""
+
+    name: str
+    samples: int
+    objects: int
+    snapshot: int
+    versions: int
+    changed_at: str
+    error: str = ""
+
+
+class ColumnOut(Struct):
+    """A sample column or an attribute."""
+
+    name: str
+    type: Literal["text", "int", "float", "bool", "time", "json"]
+    own: bool  # added by the user, so it can be set
+    description: str = ""
+    values: list[str] = []
+    minimum: float | None = None
+    maximum: float | None = None
+    default: Scalar = None
+    required: bool = False
+
+
+class FieldOut(Struct):
+    """A label field. `colors`: one for each class."""
+
+    name: str
+    kind: Literal["box", "polygon", "polyline", "keypoint", "class", "value", "mask"]
+    objects: int
+    classes: list[str]
+    colors: list[str]
+    attributes: list[ColumnOut]
+    names: list[str]  # what a condition on its objects may name
+    description: str
+    keypoint_names: list[str]
+    skeleton: list[tuple[int, int]]
+
+
+class VersionOut(Struct):
+    name: str
+    snapshot: int
+    message: str
+    author: str
+    at: str  # UTC
+
+
+class TagCount(Struct):
+    tag: str
+    samples: int
+
+
+class SavedView(Struct):
+    name: str
+    view: ViewSpec
+    author: str = ""
+    at: str = ""
+
+
+class DatasetOut(Struct):
+    name: str
+    location: str
+    snapshot: int
+    samples: int
+    columns: list[ColumnOut]
+    fields: list[FieldOut]
+    tags: list[TagCount]
+    versions: list[VersionOut]
+    evaluations: list[str]
+    embeddings: list[str]
+    views: list[SavedView]
+
+
+# -- samples
+
+
+class ObjectOut(Struct):
+    """One annotation, exact. `box`: x y w h in pixels; `polygons`: parts of x y pairs; `keypoints`: x y v triplets."""
+
+    id: int
+    label: str | None
+    score: float | None
+    box: tuple[float, float, float, float] | None
+    frame: int | None
+    track_id: int | None
+    tags: list[str]
+    attributes: dict[str, Scalar]
+    polygons: list[list[float]] | None = None
+    closed: bool | None = None
+    keypoints: list[float] | None = None
+    rotation: float | None = None
+    value: float | None = None
+    iscrowd: bool | None = None
+    has_mask: bool = False
+
+
+class SampleOut(Struct):
+    id: int
+    snapshot: int
+    columns: dict[str, Scalar]
+    tags: list[str]
+    fields: dict[str, list[ObjectOut]]
+
+
+class ThumbsIn(Struct, forbid_unknown_fields=True):
+    ids: Annotated[tuple[Id, ...], Meta(max_length=MAX_PAGE)]
+    size: Literal[128, 256, 512] = 256
+
+
+class MasksIn(Struct, forbid_unknown_fields=True):
+    field: Name
+    ids: Annotated[tuple[Id, ...], Meta(max_length=5_000)]
+    snapshot: Id | None = None
+
+
+# -- changes
+
+
+class Changed(Struct):
+    """What a write did. `undo` names it for POST /undo; empty where nothing changed."""
+
+    changed: int
+    snapshot: int
+    undo: str
+    said: str
