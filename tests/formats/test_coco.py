@@ -44,6 +44,12 @@ SMALL: Json = {
 }  # fmt: skip
 
 
+@pytest.fixture(params=["rows", "columns"])
+def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks of nothing but numbers are read as columns where they are large; here once never, once always."""
+    monkeypatch.setattr("loopline.formats._evenrows._FEWEST_BYTES", 0 if request.param == "columns" else 1 << 60)
+
+
 def stored(path: Path, onto: MemoryStore | None = None, name: str = "ground_truth", **options: Any) -> MemoryStore:
     source = Source(path, name=name, schema=onto.schema if onto else MemoryStore().schema)
     return MemoryStore.of(coco.FORMAT.read(source, **options), onto)
@@ -150,6 +156,34 @@ def test_any_document_comes_back_the_same(tmp_path: Path, document: Json, window
     assert written(store, tmp_path) == document
 
 
+plain_rows = st.fixed_dictionaries(
+    {
+        "id": st.integers(0, 9),
+        "image_id": st.integers(1, 4),
+        "category_id": st.integers(2, 4),
+        "bbox": st.lists(st.integers(-1, 9) | st.floats(0, 500), min_size=4, max_size=4),
+        "area": numbers,
+        "iscrowd": st.sampled_from([0, 0, 0, 1, 2]),
+    }
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(plain_rows, min_size=1, max_size=9), st.sampled_from([64, 1 << 20]))
+def test_plain_boxes_are_the_same_read_as_columns_or_row_by_row(tmp_path: Path, rows: list[Json], window: int) -> None:
+    rows = [{key: row[key] for key in sorted(row)} for row in rows]
+    images = [{"id": i, "file_name": f"{i}.jpg"} for i in (1, 2, 3)]
+    path = saved(tmp_path, {"images": images, "annotations": rows, "categories": [{"id": 2, "name": "a"}]})
+    seen = []
+    for fewest in (0, 1 << 60):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("loopline.formats._coco_read.WINDOW", window)
+            patch.setattr("loopline.formats._evenrows._FEWEST_BYTES", fewest)
+            store = stored(path)
+            seen.append((store.rows, store.objects, store.problems, store.schema))
+    assert seen[0] == seen[1]
+
+
 def test_the_same_view_gives_the_same_bytes(tmp_path: Path) -> None:
     store = stored(saved(tmp_path, SMALL))
     for name in ("a.json", "b.json"):
@@ -205,6 +239,7 @@ def row(**changes: Any) -> Json:
     return {k: v for k, v in {**base, **changes}.items() if v != "-"}
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     ("bad", "what"),
     [
@@ -235,6 +270,7 @@ def test_a_bad_annotation_is_named_and_the_good_ones_arrive(tmp_path: Path, bad:
     assert problem.where.startswith("labels.json: annotations[1]")
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     ("odd", "what"),
     [
@@ -262,6 +298,7 @@ def test_an_odd_annotation_arrives_with_a_warning_and_goes_out_as_it_came(
     assert out == document
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("ids", [[5, 6, 5, "-", "-"], ["a", "b", "a", "-", "-"]])
 def test_an_id_that_is_there_twice_is_named_by_its_later_place(tmp_path: Path, ids: list[Any]) -> None:
     rows = [row(bbox=None), *(row(id=i) for i in ids)]
@@ -270,6 +307,7 @@ def test_an_id_that_is_there_twice_is_named_by_its_later_place(tmp_path: Path, i
     assert problem.where == f"labels.json: annotations[3] (id {ids[0]})"
 
 
+@pytest.mark.usefixtures("quick")
 def test_whole_numbers_written_as_floats_are_ids_all_the_same(tmp_path: Path) -> None:
     document = {**SMALL, "annotations": [row(image_id=7.0, category_id=18.0, id=1.0, iscrowd=0.0)]}
     store = stored(saved(tmp_path, document))
@@ -332,6 +370,7 @@ def test_captions_come_and_go(tmp_path: Path) -> None:
 # Results files ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("quick")
 def test_results_take_their_classes_and_pictures_from_the_truth_that_is_there(tmp_path: Path) -> None:
     store = stored(saved(tmp_path, SMALL))
     results = [
@@ -353,6 +392,7 @@ def square() -> Any:
     return mask
 
 
+@pytest.mark.usefixtures("quick")
 def test_results_for_pictures_that_came_another_way_are_matched_by_path(tmp_path: Path) -> None:
     truth = saved(tmp_path, SMALL, "truth.json")
     results = [{"image_id": 3, "category_id": 18, "bbox": [1, 2, 3, 4], "score": 0.5}, row(image_id=99, score=1)]

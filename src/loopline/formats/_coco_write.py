@@ -15,8 +15,8 @@ import pyarrow as pa
 from loopline.errors import FormatError
 from loopline.formats import _arrow
 from loopline.formats._arrow import ABSENT
+from loopline.formats._coco_chunk import DERIVED, ID, REST
 from loopline.formats._coco_classes import categories_for
-from loopline.formats._coco_read import DERIVED, ID, REST
 from loopline.formats._files import new_file
 from loopline.formats._media import tidy_name
 from loopline.kernel import rle

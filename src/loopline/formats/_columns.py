@@ -77,6 +77,11 @@ class OpenColumns:
         self.found[key] = column
         return column.name, *_fitting(values, types, column.type)
 
+    def add_whole(self, key: str, numbers: pa.Array) -> tuple[str, pa.Array] | None:
+        """One batch of whole numbers (int64, no nulls); None where the key's column cannot hold them as they are."""
+        column = self.found.setdefault(key, self.found.get(key) or self._new(key, (0,), {int}))
+        return (column.name, numbers) if column.type == "int" else None
+
     def _new(self, key: str, values: Sequence[Any], types: set[type]) -> Column:
         kind = _kind_of(values, types)
         for known in self.known:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from loopline.errors import FormatError
-from loopline.formats._coco_read import ID, CocoReader, Truth
+from loopline.formats._coco_chunk import ID
+from loopline.formats._coco_labels import Truth
+from loopline.formats._coco_read import CocoReader
 from loopline.formats._coco_write import write_coco
 from loopline.formats._format import FileFormat
 from loopline.formats._jsonstream import Elements, JsonFile

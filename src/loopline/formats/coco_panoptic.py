@@ -109,7 +109,7 @@ class PanopticReader(CocoReader):
                         if len(names) < 300 and isinstance(item.get("file_name"), str):
                             names.append(tidy_name(item["file_name"]) or "")
         self.folder = self.folder or _png_folder(self.path, names)
-        self.kind = "box"
+        self.labels.kind = "box"
         yield from CocoReader.events(self)
 
     def _where(self, key: str, index: int, own: Any = UNSET) -> str:
