@@ -29,6 +29,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "Change": {
         "tag": "change:tag",
         "set": "change:set_",
+        "split": "change:split",
         "delete": "change:delete",
         "column": "schema:column",
         "field": "schema:field",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import click
 
 import loopline as ll
 from loopline.cli import _complete, _render
-from loopline.cli._command import command, dataset_argument, where_option
+from loopline.cli._command import command, dataset_argument, listed, viewed, where_option
 from loopline.errors import BadValue
 from loopline.kernel.schema import PhysicalType
 
@@ -165,6 +165,46 @@ def _from_csv(view: ll.View, file: Path, key: str, column: str, kind: PhysicalTy
         fitting = str(value) if kind == "text" and value is not None else value
         found.update(dict.fromkeys(ids.get(name, ()), fitting))
     return found, unknown
+
+
+@command(
+    "split",
+    examples=[
+        "loopline split masks train=0.8 val=0.2",
+        "loopline split masks train=0.7 val=0.2 test=0.1 --by video --seed 1",
+    ],
+)
+@dataset_argument
+@click.argument("shares", nargs=-1, required=True, metavar="SPLIT=SHARE...")
+@where_option("Which samples [default: all].")
+@click.option(
+    "--by", multiple=True, metavar="EXPR", help="Samples with one value of this stay together; may be repeated."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Another seed, another draw.")
+def split(name: str, shares: tuple[str, ...], where: str | None, by: tuple[str, ...], seed: int, as_json: bool) -> None:
+    """Give samples random splits.
+
+    Files with the same content always go to one split. Nothing but the column `split` changes.
+    """
+    ds = ll.open(name)
+    before = ds.snapshot
+    found = ds.split(_shares(shares), by=by, seed=seed, at=viewed(ds, where))
+    if as_json:
+        _render.document({"splits": found, "snapshot": ds.snapshot})
+        return
+    _render.grid(_render.Grid(("split", "samples"), list(found.items())))
+    _undo(name, before)
+
+
+def _shares(pairs: Sequence[str]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for pair in listed(pairs):
+        split_, _, share = pair.partition("=")
+        try:
+            found[split_] = float(share)
+        except ValueError:
+            raise click.BadParameter(f'"{pair}" is not SPLIT=SHARE, such as train=0.8') from None
+    return found
 
 
 @command(

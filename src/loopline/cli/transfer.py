@@ -16,6 +16,7 @@ from loopline.cli._command import (
     fields_option,
     format_options,
     key_values,
+    listed,
     long_work,
     opened,
     viewed,
@@ -213,9 +214,9 @@ def added_document(report: AddReport) -> dict[str, Any]:
 @command(
     "export",
     examples=[
-        "loopline export masks masks.coco.json --format coco",
         "loopline export masks rain/ --format voc --where \"weather == 'rain'\"",
         "loopline export masks old.json --format coco --at v1 --field ground_truth --overwrite",
+        "loopline export masks out/ --format yolo --split train --split val --class van=car --class dog=",
     ],
 )
 @dataset_argument
@@ -224,6 +225,19 @@ def added_document(report: AddReport) -> dict[str, Any]:
 @where_option()
 @fields_option("Label field to write; may be repeated [default: all].")
 @at_option
+@click.option("--split", "splits", multiple=True, metavar="SPLIT", help="Only samples of this split; may be repeated.")
+@click.option(
+    "--class",
+    "classes",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="Write a class as another; OLD= leaves it out, '*=' all that are not named; may be repeated.",
+)
+@click.option(
+    "--class-order",
+    metavar="A,B,...",
+    help="Classes that come first, in this order: their numbers in YOLO (from 0), COCO (from 1) and the like.",
+)
 @click.option(
     "--media",
     type=click.Choice(["copy", "link", "none"]),
@@ -238,6 +252,9 @@ def export(
     where: str | None,
     fields: tuple[str, ...],
     at: str | None,
+    splits: tuple[str, ...],
+    classes: tuple[str, ...],
+    class_order: str | None,
     media: Media | None,
     overwrite: bool,
     as_json: bool,
@@ -252,7 +269,10 @@ def export(
         format=format,
         view=viewed(ds, where),
         fields=fields or None,
+        splits=splits,
         media=media,
+        classes=_class_map(classes),
+        class_order=None if class_order is None else listed([class_order]),
         options=key_values(options),
         overwrite=overwrite,
     )
@@ -266,7 +286,18 @@ def export(
     if written.lost:
         _render.line()
         lost = sorted(written.lost.items(), key=lambda item: item[1], reverse=True)
-        _render.grid(Grid(("the format cannot hold", "left out"), lost))
+        _render.grid(Grid(("not in the files", "how many"), lost))
+
+
+def _class_map(pairs: Sequence[str]) -> dict[str, str | None]:
+    """`["car=vehicle", "dog="]` as {"car": "vehicle", "dog": None}. The last "=" parts the two."""
+    found: dict[str, str | None] = {}
+    for pair in pairs:
+        old, mark, new = pair.rpartition("=")
+        if not mark or not old:
+            raise click.BadParameter(f'"{pair}" is not OLD=NEW', param_hint="--class")
+        found[old] = new or None
+    return found
 
 
 @command(

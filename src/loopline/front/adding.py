@@ -1,4 +1,4 @@
-"""Adding label files and media to a data set, and writing them out again."""
+"""Adding label files and media to a data set."""
 
 from __future__ import annotations
 
@@ -11,21 +11,17 @@ import pyarrow as pa
 
 from loopline.errors import FormatError
 from loopline.formats import registry
-from loopline.formats._format import writer_options
-from loopline.formats._place import Media, beside, checked
 from loopline.front import looking, own_media
 from loopline.front.own_media import Keep
 from loopline.jobs import SILENT, Progress, StopSignal, stage
 from loopline.kernel.exchange import (
     Event,
-    Exportable,
     FieldFound,
     Format,
     LabelRows,
     Problem,
     SampleRows,
     Source,
-    Written,
 )
 from loopline.kernel.schema import LabelField
 from loopline.media import SqliteProbeCache
@@ -191,52 +187,3 @@ def _events(
         for event in reader.read(source, **dict(options or {})):
             stop.check()
             yield event
-
-
-def export(
-    what: Exportable,
-    target: Path,
-    *,
-    format: str | None = None,  # noqa: A002
-    fields: Sequence[str] | None = None,
-    media: Media | None = None,
-    options: Mapping[str, object] | None = None,
-    overwrite: bool = False,
-) -> Written:
-    """Write a view as a label file or folder. The same view gives the same bytes.
-
-    media   copy the pictures, link to them, or leave them ("none"); None: as the format does. A format that has no
-            place of its own for pictures gets them in `images`, in the target or beside it, under their names.
-
-    Raises FormatError, UnknownFormat; FileExistsError-like FormatError where the target is there and `overwrite` is not set.
-    """
-    writer = registry.get(format) if format else _writer_for(target)
-    if target.exists() and not overwrite and not (target.is_dir() and not any(target.iterdir())):
-        raise FormatError(
-            "there is something there already", where=str(target), hint="choose another target, or say overwrite"
-        )
-    names = [f.name for f in what.schema.fields]
-    chosen = list(fields) if fields is not None else names
-    for name in chosen:
-        what.schema.field(name)
-    named = dict(options or {})
-    if media is None:
-        return writer.write(what, target, fields=chosen, **named)
-    if "media" in writer_options(writer):
-        return writer.write(what, target, fields=chosen, **{**named, "media": checked(media)})
-    images = (target.parent if target.suffix else target) / "images"
-    if checked(media) != "none" and target.suffix and images.exists() and not overwrite:
-        raise FormatError(
-            "there are pictures already", where=str(images), hint="choose another folder, or say overwrite"
-        )
-    written = writer.write(what, target, fields=chosen, **named)
-    return beside(what, written, images, media)
-
-
-def _writer_for(target: Path) -> Format:
-    """The format that a target's ending stands for."""
-    name = {".json": "coco", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}.get(target.suffix.lower())
-    if name is None:
-        known = ", ".join(n for n in registry.names() if registry.get(n).writes)
-        raise FormatError("its name does not tell the format", where=str(target), hint=f"name the format: {known}")
-    return registry.get(name)

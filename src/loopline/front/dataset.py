@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from loopline.errors import BadValue, ReadOnlyVersion
+from loopline.front import splitting
 from loopline.front.namespaces import Columns, Fields, Labels
 from loopline.front.selection import Selection, object_ids, sample_ids
 from loopline.jobs import SILENT, Progress, StopSignal
@@ -260,20 +261,31 @@ class Dataset:
         format: str | None = None,  # noqa: A002
         view: View | None = None,
         fields: Sequence[str] | None = None,
+        splits: Sequence[str] = (),
         media: Media | None = None,
+        classes: Mapping[str, str | None] | None = None,
+        class_order: Sequence[str] | None = None,
         options: Mapping[str, object] | None = None,
         overwrite: bool = False,
     ) -> Written:
-        """Write the data set, or a view of it, as a label file or folder: see `front.adding.export`."""
-        from loopline.front import adding
+        """Write the data set, or a view of it, as a label file or folder: see `front.exporting.export`.
 
-        chosen = exportable(view if view is not None else self.view(), fields)
-        return adding.export(
-            chosen,
+        splits   only samples of these splits; formats that have splits lay them out by the column `split`
+        classes  {"car": "vehicle", "van": "vehicle", "dog": None}: other classes in the files; None leaves one out
+        """
+        from loopline.front import exporting
+
+        chosen = view if view is not None else self.view()
+        if splits:
+            chosen = splitting.of_splits(chosen, splits)
+        return exporting.export(
+            exportable(chosen, fields),
             Path(path).expanduser(),
             format=format,
             fields=fields,
             media=media,
+            classes=classes,
+            class_order=class_order,
             options=options,
             overwrite=overwrite,
         )
@@ -335,6 +347,18 @@ class Dataset:
         if isinstance(values, (Expr, Built)):
             return edits.set_column(lake, column, view.ids(), view.values(values))
         return edits.set_column(lake, column, view.ids(), values)
+
+    def split(
+        self,
+        shares: Mapping[str, float],
+        *,
+        by: Expression | Sequence[Expression] = (),
+        seed: int = 0,
+        at: Selection | None = None,
+    ) -> dict[str, int]:
+        """Random splits, `{"train": 0.8, "val": 0.2}`; how many samples each got: see `front.splitting.split`."""
+        view = self.view() if at is None else self._as_view(at)
+        return splitting.split(self._writable(), view, shares, by=by, seed=seed)
 
     def _as_view(self, which: Selection) -> View:
         return which if isinstance(which, View) else self.view().select(sample_ids(self.view(), which))

@@ -1,0 +1,84 @@
+"""Writing a data set, or a view of it, as label files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from loopline.errors import FormatError
+from loopline.formats import registry
+from loopline.formats._format import writer_options
+from loopline.formats._place import Media, beside, checked
+from loopline.formats._remap import left_out, remapped
+from loopline.kernel.exchange import Exportable, Format, Written
+
+
+def export(
+    what: Exportable,
+    target: Path,
+    *,
+    format: str | None = None,  # noqa: A002
+    fields: Sequence[str] | None = None,
+    media: Media | None = None,
+    classes: Mapping[str, str | None] | None = None,
+    class_order: Sequence[str] | None = None,
+    options: Mapping[str, object] | None = None,
+    overwrite: bool = False,
+) -> Written:
+    """Write a view as a label file or folder. The same view gives the same bytes.
+
+    classes      old class → new one; two may become one; None leaves a class out, and its objects are counted. "*"
+                 stands for every class that is not named.
+    class_order  classes that come first, in this order; the others follow in the data set's order. With this or
+                 `classes`, ids of classes are their places (YOLO from 0, COCO from 1), not those the labels came with.
+    media   copy the pictures, link to them, or leave them ("none"); None: as the format does. A format that has no
+            place of its own for pictures gets them in `images`, in the target or beside it, under their names.
+
+    Raises FormatError, UnknownFormat; FileExistsError-like FormatError where the target is there and `overwrite` is not set.
+    """
+    writer = registry.get(format) if format else _writer_for(target)
+    if target.exists() and not overwrite and not (target.is_dir() and not any(target.iterdir())):
+        raise FormatError(
+            "there is something there already", where=str(target), hint="choose another target, or say overwrite"
+        )
+    names = [f.name for f in what.schema.fields]
+    chosen = list(fields) if fields is not None else names
+    for name in chosen:
+        what.schema.field(name)
+    what = remapped(what, classes, class_order)
+    written = _written(writer, what, target, chosen, media, dict(options or {}), overwrite=overwrite)
+    left = left_out(what)
+    return replace(written, lost=dict(sorted({**written.lost, **left}.items()))) if left else written
+
+
+def _written(
+    writer: Format,
+    what: Exportable,
+    target: Path,
+    chosen: Sequence[str],
+    media: Media | None,
+    named: dict[str, object],
+    *,
+    overwrite: bool,
+) -> Written:
+    if media is None:
+        return writer.write(what, target, fields=chosen, **named)
+    if "media" in writer_options(writer):
+        return writer.write(what, target, fields=chosen, **{**named, "media": checked(media)})
+    images = (target.parent if target.suffix else target) / "images"
+    if checked(media) != "none" and target.suffix and images.exists() and not overwrite:
+        raise FormatError(
+            "there are pictures already", where=str(images), hint="choose another folder, or say overwrite"
+        )
+    written = writer.write(what, target, fields=chosen, **named)
+    return beside(what, written, images, media)
+
+
+def _writer_for(target: Path) -> Format:
+    """The format that a target's ending stands for."""
+    name = {".json": "coco", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}.get(target.suffix.lower())
+    if name is None:
+        known = ", ".join(n for n in registry.names() if registry.get(n).writes)
+        raise FormatError("its name does not tell the format", where=str(target), hint=f"name the format: {known}")
+    return registry.get(name)
