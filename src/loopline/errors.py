@@ -18,6 +18,7 @@ LooplineError                   anything the user can mend; says what, where, wh
 │   ├── UnknownFormat           (also KeyError)
 │   └── NothingAdded            (also ValueError)
 ├── MediaError                  (also OSError) a picture or video that cannot be read
+├── ModelError                  (also ValueError) a model, or the card that describes it
 ├── MissingDependency           (also ImportError) an optional package that is not installed
 └── Stopped                     the user asked a long task to stop
 """
@@ -152,6 +153,9 @@ class NothingAdded(FormatError):
 
 class MediaError(LooplineError, OSError):
     __str__ = LooplineError.__str__
+
+
+class ModelError(LooplineError, ValueError): ...
 
 
 class MissingDependency(LooplineError, ImportError):

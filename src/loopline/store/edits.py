@@ -119,25 +119,31 @@ def add_objects(lake: Lake, field: str, rows: pa.Table, *, message: str = "") ->
         raise BadValue("new objects get their ids from the data set", hint="leave the column id out")
 
     def body(tx: Transaction) -> Ids:
-        known = tx.schema().field(field)
-        checked = _complete(known, rows)
-        if not checked.num_rows:
-            return np.empty(0, np.int64)
-        tx.con.register("_objects", checked)
-        lost = tx.execute(
-            f"SELECT DISTINCT sample_id FROM _objects WHERE sample_id IS NULL OR sample_id NOT IN (SELECT id FROM {tx.table('samples')}) LIMIT 5"
-        ).fetchall()
-        if lost:
-            raise BadValue(f"no sample {', '.join(str(i) for (i,) in lost)}", where=field, hint="add the sample first")
-        first = tx.reserve("object", checked.num_rows)
-        ids = np.arange(first, first + checked.num_rows, dtype=np.int64)
-        tx.con.register("_objects", checked.append_column("id", pa.array(ids)))
-        tx.execute(f"INSERT INTO {tx.table(known.table)} BY NAME SELECT * FROM _objects ORDER BY sample_id, id")
-        _list_new_classes(tx, field, checked)
-        tx.details.update(field=field, objects=checked.num_rows)
+        ids = put_objects(tx, field, rows)
+        tx.details.update(field=field, objects=len(ids))
         return ids
 
     return lake.commit("add objects", body, message=message or f"add {rows.num_rows} objects to {field}")
+
+
+def put_objects(tx: Transaction, field: str, rows: pa.Table) -> Ids:
+    """`add_objects` inside a transaction."""
+    known = tx.schema().field(field)
+    checked = _complete(known, rows)
+    if not checked.num_rows:
+        return np.empty(0, np.int64)
+    tx.con.register("_objects", checked)
+    lost = tx.execute(
+        f"SELECT DISTINCT sample_id FROM _objects WHERE sample_id IS NULL OR sample_id NOT IN (SELECT id FROM {tx.table('samples')}) LIMIT 5"
+    ).fetchall()
+    if lost:
+        raise BadValue(f"no sample {', '.join(str(i) for (i,) in lost)}", where=field, hint="add the sample first")
+    first = tx.reserve("object", checked.num_rows)
+    ids = np.arange(first, first + checked.num_rows, dtype=np.int64)
+    tx.con.register("_objects", checked.append_column("id", pa.array(ids)))
+    tx.execute(f"INSERT INTO {tx.table(known.table)} BY NAME SELECT * FROM _objects ORDER BY sample_id, id")
+    _list_new_classes(tx, field, checked)
+    return ids
 
 
 def _complete(known: LabelField, rows: pa.Table) -> pa.Table:
