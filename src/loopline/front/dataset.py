@@ -19,6 +19,7 @@ import numpy as np
 from loopline.errors import BadValue, ReadOnlyVersion
 from loopline.front import splitting
 from loopline.front.namespaces import Columns, Fields, Labels
+from loopline.front.naming import named_place
 from loopline.front.selection import Selection, object_ids, sample_ids
 from loopline.jobs import SILENT, Progress, StopSignal
 from loopline.kernel.expr import Expr
@@ -202,17 +203,20 @@ class Dataset:
         read_media: bool = True,
         verify: bool = False,
         media: Keep = "reference",
+        media_from: str | None = None,
+        unpack_limit: int | None = None,
         options: Mapping[str, object] | None = None,
         progress: Progress = SILENT,
         stop: StopSignal | None = None,
     ) -> AddReport:
-        """Add a label file with its pictures, or a folder of media: see `front.adding.add`."""
+        """Add a label file with its pictures, or a folder of media; also in an archive, or at a URL: see
+        `front.adding.add`."""
         from loopline.front import adding
 
         return adding.add(
             self._writable(),
-            Path(path).expanduser(),
-            labels=None if labels is None else Path(labels).expanduser(),
+            named_place(path),
+            labels=None if labels is None else named_place(labels),
             field=field,
             format=format,
             split=split,
@@ -222,6 +226,8 @@ class Dataset:
             read_media=read_media,
             verify=verify,
             media=media,
+            media_from=media_from,
+            unpack_limit=unpack_limit,
             options=options,
             progress=progress,
             stop=stop,
@@ -235,6 +241,8 @@ class Dataset:
         field: str = "ground_truth",
         format: str | None = None,  # noqa: A002
         split: str | None = None,
+        media_from: str | None = None,
+        unpack_limit: int | None = None,
         options: Mapping[str, object] | None = None,
         progress: Progress = SILENT,
         stop: StopSignal | None = None,
@@ -244,11 +252,13 @@ class Dataset:
 
         return adding.preview(
             self._lake,
-            Path(path).expanduser(),
-            labels=None if labels is None else Path(labels).expanduser(),
+            named_place(path),
+            labels=None if labels is None else named_place(labels),
             field=field,
             format=format,
             split=split,
+            media_from=media_from,
+            unpack_limit=unpack_limit,
             options=options,
             progress=progress,
             stop=stop,

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loopline.errors import MediaError
-from loopline.media import is_url, probe_many
+from loopline.errors import LooplineError, MediaError
+from loopline.front.placing import roots_of
+from loopline.kernel.exchange import SampleRows
+from loopline.media import is_url, local_media, probe_many
 from loopline.media.many import ProbeCache
 from loopline.media.references import media_file
 
@@ -21,13 +26,62 @@ _SEEN: Final = (
     "media", "mime", "width", "height", "size_bytes", "content_hash", "duration_s", "fps", "frame_count", "error",
 )  # fmt: skip
 _ODD_PATH: Final = r"^/|\\\\|:|(^|/)\.{0,2}(/|$)"  # absolute, a drive, back slashes, empty or dotted parts
+_TRANSFERS: Final = 8  # at once
+_FETCHED: Final = 256  # remote pictures that are fetched before they are looked at
+_GIVEN_UP: Final = 8  # pictures of a silent server
 _LISTING: Final = 32  # rows of one folder from which on it is listed rather than asked file by file
 
 
+class Remote:
+    """Remote media as files of the cache.
+
+    wanted   whether the user has asked for pictures of this root; others are left alone, as a label file may name any
+             host
+    """
+
+    def __init__(self, cache: Path, wanted: Callable[[str], bool]) -> None:
+        self._cache, self.wanted = cache, wanted
+        self._silent: Counter[str] = Counter()  # hosts that gave no answer, and nothing before
+
+    def file(self, root: str, path: str) -> str | None:
+        """A file with the picture; None where it does not come, or was not asked for."""
+        return self.fetched(root, path)[0] if self.wanted(root) else None
+
+    def fetched(self, root: str, path: str) -> tuple[str | None, str | None]:
+        """A file with the picture, or why there is none."""
+        host = urlsplit(root).netloc
+        if self._silent[host] >= _GIVEN_UP:
+            return None, "its server gives no answer"
+        try:
+            found = local_media(root, path, cache=self._cache)
+        except LooplineError as error:
+            if "tried" in error.what and self._silent[host] >= 0:
+                self._silent[host] += 1
+            return None, NOT_FOUND if "no such file" in error.what else error.what
+        self._silent[host] = -1 << 60  # it answers: what fails there is the picture's fault
+        return found, None
+
+
+def moved(files: pa.Table, at: Callable[[str], str]) -> pa.Table:
+    """(place, root, path) with other roots."""
+    roots = files["root"].combine_chunks().dictionary_encode()
+    words = pa.array([at(root) for root in roots.dictionary.to_pylist()], pa.string())
+    return files.set_column(1, "root", words.take(roots.indices))
+
+
 def look(
-    files: pa.Table, *, cache: ProbeCache, report: Callable[[int, int], None], stop: Callable[[], None], verify: bool
+    files: pa.Table,
+    *,
+    cache: ProbeCache,
+    report: Callable[[int, int], None],
+    stop: Callable[[], None],
+    verify: bool,
+    remote: Remote | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Probe the files that are there; say of the others why not. Remote media are left alone."""
+    """Probe the files that are there; say of the others why not. Remote media are left alone, unless `remote` wants
+    them."""
+    if remote is not None:
+        yield from _look_far(files, cache, remote, report, stop, verify)
     places, paths, refused = _local_files(files)
     there = _existing(paths)
     absent = places.filter(pc.invert(there))
@@ -36,17 +90,60 @@ def look(
         yield pa.record_batch({"place": absent, "error": pa.repeat(NOT_FOUND, len(absent))})
     if refused:
         yield pa.record_batch({"place": list(refused), "error": list(refused.values())})
+    yield from _probed(places, paths, cache, report, stop, verify)
+
+
+def _probed(
+    places: pa.Array,
+    paths: pa.Array,
+    cache: ProbeCache,
+    report: Callable[[int, int], None],
+    stop: Callable[[], None],
+    verify: bool,
+) -> Iterator[pa.RecordBatch]:
     done = 0
     for batch in probe_many(paths.to_pylist(), report=report, stop=stop, cache=cache, verify=verify):
         yield pa.record_batch({"place": places.slice(done, batch.num_rows), **{name: batch[name] for name in _SEEN}})
         done += batch.num_rows
 
 
-def missing(paths: pa.ChunkedArray, root: str) -> int:
-    """How many of these files under a root are not there; 0 for a remote root."""
-    files = pa.table({"place": pa.array(range(len(paths))), "root": pa.array([root] * len(paths)), "path": paths})
-    if is_url(root):
-        return 0
+def _look_far(
+    files: pa.Table,
+    cache: ProbeCache,
+    remote: Remote,
+    report: Callable[[int, int], None],
+    stop: Callable[[], None],
+    verify: bool,
+) -> Iterator[pa.RecordBatch]:
+    """Fetch remote media, some at a time, and probe them."""
+    roots = [root for root in files["root"].unique().to_pylist() if is_url(root) and remote.wanted(root)]
+    far = files.filter(pc.is_in(files["root"], value_set=pa.array(roots, pa.string())))
+    with ThreadPoolExecutor(_TRANSFERS, thread_name_prefix="fetch") as pool:
+        for start in range(0, far.num_rows, _FETCHED):
+            part = far.slice(start, _FETCHED)
+            wanted = part["root"].to_pylist(), part["path"].to_pylist()
+            fetched = list(pool.map(remote.fetched, *wanted))
+            stop()
+            errors = pa.array([error for _, error in fetched], pa.string())
+            places = part["place"].combine_chunks()
+            yield pa.record_batch({"place": places.filter(errors.is_valid()), "error": errors.drop_null()})
+            here = pa.array([file for file, _ in fetched if file is not None], pa.string())
+            yield from _probed(places.filter(errors.is_null()), here, cache, _quiet, stop, verify)
+            report(start + part.num_rows, far.num_rows)
+
+
+def _quiet(done: int, total: int) -> None: ...
+
+
+def missing(event: SampleRows, at: Callable[[str], str]) -> int:
+    """How many pictures are not there; those on the network are taken to be. `at`: see `moved`."""
+    count = event.table.num_rows
+    named = {
+        "place": pa.array(range(count)),
+        "root": pa.array(roots_of(event), pa.string()),
+        "path": event.table["path"],
+    }
+    files = moved(pa.table(named), at)
     _, local, refused = _local_files(files)
     return len(refused) + pc.sum(pc.invert(_existing(local))).as_py() if len(local) else len(refused)
 

@@ -10,14 +10,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-import pyarrow as pa
-
 from loopline.errors import FormatError, MediaError
+from loopline.front.placing import roots_of, with_places
 from loopline.kernel.exchange import Event, SampleRows
 from loopline.media.references import is_url, media_file
 from loopline.store.location import FolderLocation, Location
@@ -47,40 +45,59 @@ def made_all(folder: Path) -> bool:
     return folder.is_dir() and all(_PREFIX.fullmatch(entry.name) for entry in folder.iterdir())
 
 
-def kept(events: Iterator[Event], folder: Path, keep: Keep, check: Callable[[], None]) -> Iterator[Event]:
+def kept(
+    events: Iterator[Event],
+    folder: Path,
+    keep: Keep,
+    check: Callable[[], None],
+    *,
+    passing: Path | None = None,
+    fetch: Callable[[str, str], str | None] = lambda _root, _path: None,
+) -> Iterator[Event]:
     """The events, with every picture that can be read copied or linked into `folder`, and its sample rooted there.
 
+    passing   files in this folder are about to be deleted: they get a second name rather than a copy
+    fetch     a file with the remote picture of a root and path; None: it does not come
+
     A picture that is missing stays where its label file says it is. Breaking off loses nothing: what is in place by
-    then is found there next time. Raises FormatError for pictures on the network.
+    then is found there next time. Raises FormatError for remote pictures that would be linked to.
     """
     for event in events:
-        yield _placed(event, folder, keep, check) if isinstance(event, SampleRows) else event
+        yield _placed(event, folder, keep, check, passing, fetch) if isinstance(event, SampleRows) else event
 
 
-def _placed(event: SampleRows, folder: Path, keep: Keep, check: Callable[[], None]) -> SampleRows:
-    if is_url(event.root):
-        raise FormatError(
-            f"pictures on the network cannot be {'copied' if keep == 'copy' else 'linked'} yet",
-            where=event.root,
-            hint='fetch them first, or add them with media="reference"',
-        )
+def _placed(
+    event: SampleRows,
+    folder: Path,
+    keep: Keep,
+    check: Callable[[], None],
+    passing: Path | None,
+    fetch: Callable[[str, str], str | None],
+) -> SampleRows:
     roots = []
-    for path in event.table["path"].to_pylist():
+    for before, path in zip(roots_of(event), event.table["path"].to_pylist(), strict=True):
         check()
         root = None
         try:
-            file = media_file(event.root, path)
-            inside = Path(file).is_relative_to(folder)  # it is the data set's own already
-            if not inside and os.path.isfile(file):  # noqa: PTH113  a million of them
-                root = str(_place(Path(file), path, folder, keep))
+            if is_url(before):
+                if keep == "link":
+                    raise FormatError(
+                        "pictures on the network cannot be linked to", where=before, hint='copy them: media="copy"'
+                    )
+                remote = fetch(before, path)
+                root = str(_place(Path(remote), path, folder, keep, None)) if remote else None
+            else:
+                file = Path(media_file(before, path))
+                inside = file.is_relative_to(folder)  # it is the data set's own already
+                if not inside and file.is_file():
+                    root = str(_place(file, path, folder, keep, passing))
         except MediaError:
             pass  # a path that leads nowhere is reported with the missing pictures
-        roots.append(root or event.root)
-    column = pa.array(roots, pa.string()).dictionary_encode()
-    return replace(event, table=event.table.append_column("root", column))
+        roots.append(root or before)
+    return with_places(event, roots, event.table["path"].to_pylist())
 
 
-def _place(file: Path, path: str, folder: Path, keep: Keep) -> Path:
+def _place(file: Path, path: str, folder: Path, keep: Keep, passing: Path | None) -> Path:
     """Put one picture in place; the root that it then has."""
     digest = _hash(file)
     for digits in range(_LEAST, len(digest) + 1):
@@ -90,12 +107,12 @@ def _place(file: Path, path: str, folder: Path, keep: Keep) -> Path:
             if _hash(target) == digest:
                 return root
         elif not os.path.lexists(target):
-            _put(file, target, keep)
+            _put(file, target, keep, passing)
             return root
     raise FormatError("no free place for a picture", where=str(file), hint=f"look into {folder}")
 
 
-def _put(file: Path, target: Path, keep: Keep) -> None:
+def _put(file: Path, target: Path, keep: Keep, passing: Path | None) -> None:
     """Beside the target first, then renamed: a crash leaves no half picture."""
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -103,6 +120,8 @@ def _put(file: Path, target: Path, keep: Keep) -> None:
     try:
         if keep == "link":
             beside.symlink_to(file.resolve())
+        elif passing is not None and file.is_relative_to(passing) and _named_again(file, beside):
+            pass
         else:
             with file.open("rb") as source, beside.open("wb") as out:
                 while block := source.read(_BLOCK):
@@ -110,6 +129,15 @@ def _put(file: Path, target: Path, keep: Keep) -> None:
         beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _named_again(file: Path, beside: Path) -> bool:
+    """Give a file a second name; False where the disk has no such thing."""
+    try:
+        beside.hardlink_to(file)
+    except OSError:
+        return False
+    return True
 
 
 def _hash(file: Path) -> str:

@@ -67,7 +67,7 @@ def archive_kind(file: str | Path) -> Kind | None:
     return None
 
 
-def _unpacked(kind: Kind, file: str | Path) -> IO[bytes]:
+def _unpacked(kind: Kind, file: str | Path) -> gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile:
     if kind == "tar.gz":
         return gzip.open(file, "rb")
     return bz2.open(file, "rb") if kind == "tar.bz2" else lzma.open(file, "rb")

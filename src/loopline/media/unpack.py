@@ -256,4 +256,4 @@ def _tar_members(archive: Path, kind: Kind, report: Callable[[int, int], None]) 
             what = next((name for name, yes in kinds.items() if yes), "odd")
             yield _Member(info.name, what, partial(opened.extractfile, info), info.linkname)
             report(raw.tell(), size)
-            opened.members.clear()  # a million of them are not needed again
+            vars(opened)["members"].clear()  # a million of them are not needed again
