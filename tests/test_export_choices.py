@@ -101,6 +101,19 @@ def test_only_the_splits_that_are_named_go_out(ds: ll.Dataset, tmp_path: Path) -
     assert '"train"' in caught.value.hint
 
 
+def test_coco_in_a_folder_has_a_file_for_each_split_and_comes_back_with_its_pictures(
+    ds: ll.Dataset, tmp_path: Path
+) -> None:
+    ds.set("split", {1: "train", 2: "train", 3: "val"})
+    written = ds.export(tmp_path / "out", format="coco", media="copy")
+    stems = [file.stem for file in written.files if file.suffix]
+    assert stems == ["instances_train", "instances_val", "instances_unsplit"]
+    other = ll.create(tmp_path / "other")
+    report = other.add(tmp_path / "out")
+    assert (report.samples_added, report.unreadable, report.objects_added) == (6, 0, {"ground_truth": 18})
+    assert other.facets("split").to_pylist() == ds.facets("split").to_pylist()
+
+
 def test_the_command_line_says_the_same(ds: ll.Dataset, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     here, out = str(tmp_path / "set"), tmp_path / "out.json"
     ds.close()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -17,8 +18,10 @@ from loopline.formats import _arrow
 from loopline.formats._arrow import ABSENT
 from loopline.formats._coco_chunk import DERIVED, ID, REST
 from loopline.formats._coco_classes import categories_for
-from loopline.formats._files import new_file
+from loopline.formats._coco_folder import OURS, UNSPLIT
+from loopline.formats._files import new_file, new_folder
 from loopline.formats._media import tidy_name
+from loopline.formats._parts import by_split
 from loopline.kernel import rle
 from loopline.kernel.exchange import Exportable, Written
 from loopline.kernel.schema import Column, LabelField
@@ -30,7 +33,8 @@ _FILE_NAME: Final = "annotations.json"
 def write_coco(what: Exportable, target: Path, *, fields: Sequence[str], results: bool | None = None) -> Written:
     """Write one label field as COCO.
 
-    target    the file; a name without .json is a folder, and the file in it is annotations.json
+    target    the file; a name without .json is a folder. The file in it is annotations.json, or, where samples have
+              splits, annotations/instances_<split>.json of each
     results   write a results list (detections only), not a whole document. None: as the labels came.
 
     Ids are those the labels came with (`coco_id`) where they are unique; new rows get the ids after them.
@@ -44,15 +48,41 @@ def write_coco(what: Exportable, target: Path, *, fields: Sequence[str], results
             f'COCO cannot hold field "{label_field.name}": {label_field.kind} labels',
             hint="export boxes, polygons, keypoints or captions",
         )
-    file = target if target.suffix.lower() == ".json" else target / _FILE_NAME
     meta = label_field.meta.get("coco", {}) if label_field else {}
     if results is None:
         results = bool(meta.get("results"))
-    writer = _Writer(what, label_field, meta, results)
-    with new_file(file) as out:
-        writer.write(out)
-    lost = {name: n for name, n in sorted(writer.lost.items()) if n}
-    return Written([file], writer.samples, writer.objects, lost)
+    lost: Counter[str] = Counter()
+    made: list[_Writer] = []
+
+    def put(file: Path, part: Exportable) -> None:
+        made.append(_Writer(part, label_field, meta, results))
+        with new_file(file) as out:
+            made[-1].write(out)
+        lost.update(made[-1].lost)
+
+    parts = {} if target.suffix.lower() == ".json" else by_split(what)
+    if parts:
+        files = [target / "annotations" / name for name in _file_names(parts)]
+        with new_folder(target / "annotations") as folder:  # files of other splits, from an older export, go
+            for file, part in zip(files, parts.values(), strict=True):
+                put(folder / file.name, part)
+    else:
+        files = [target if target.suffix.lower() == ".json" else target / _FILE_NAME]
+        put(files[0], what)
+    counts = sum(one.samples for one in made), sum(one.objects for one in made)
+    return Written(files, *counts, {name: n for name, n in sorted(lost.items()) if n})
+
+
+def _file_names(splits: Iterable[str | None]) -> list[str]:
+    """instances_<split>.json for each split; a number behind it where two would be the same."""
+    names: list[str] = []
+    for split in splits:
+        stem = name = re.sub(r"[^\w.-]+|\A\.+", "_", split or UNSPLIT)
+        number = 2
+        while f"{OURS}_{name}.json".lower() in {n.lower() for n in names}:
+            name, number = f"{stem}_{number}", number + 1
+        names.append(f"{OURS}_{name}.json")
+    return names
 
 
 def _holds(label_field: LabelField) -> bool:

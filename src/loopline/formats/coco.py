@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from loopline.errors import FormatError
 from loopline.formats._coco_chunk import ID
+from loopline.formats._coco_folder import ROBOFLOW, UNSPLIT, Part, candidates, one_set, read_parts
 from loopline.formats._coco_labels import Truth
 from loopline.formats._coco_read import CocoReader
 from loopline.formats._coco_write import write_coco
@@ -30,6 +32,10 @@ def sniff(path: Path) -> Sniffed | None:
     """COCO by the names of its keys in the first 64 kB; a folder by the JSON files in it."""
     if path.is_dir():
         found = _files_in(path)
+        if len(found) > 1 and (parts := one_set(found, path)):
+            return Sniffed(0.9, f"COCO JSON: {', '.join(p.split or UNSPLIT for p in parts)}")
+        if [p.name for p in found] == [ROBOFLOW]:
+            return Sniffed(0.9, "COCO JSON")
         return Sniffed(0.7, f"a folder with {len(found)} COCO JSON files") if found else None
     if path.suffix.lower() != ".json" or not path.is_file():
         return None
@@ -53,37 +59,44 @@ def sniff(path: Path) -> Sniffed | None:
 
 
 def _files_in(folder: Path) -> list[Path]:
-    inside = [p for base in (folder, folder / "annotations") if base.is_dir() for p in sorted(base.glob("*.json"))]
-    return [p for p in inside if sniff(p) is not None]
+    return [p for p in candidates(folder) if sniff(p) is not None]
 
 
 def read(source: Source, *, truth: Path | str | None = None) -> Iterator[Event]:
-    """A COCO file, or a results file (a list of detections), as events.
+    """A COCO file, a folder with one file for each split, or a results file (a list of detections), as events.
 
     truth   for a results file whose pictures did not come from COCO: the COCO file that its image and category ids
             belong to; samples are then matched by path. Else they are matched by `coco_id`, and the classes are those
             of the COCO labels that are there already.
     Raises  FormatError where the file is not COCO, or a results file's classes are not known.
     """
-    path = _one_file(source.path)
-    found = _truth(path, source.schema, Path(truth) if truth is not None else None)
-    return CocoReader(source, path, found).events()
+
+    def one(mine: Source) -> Iterator[Event]:
+        found = _truth(mine.path, mine.schema, Path(truth) if truth is not None else None)
+        return CocoReader(mine, mine.path, found).events()
+
+    if not source.path.is_dir():
+        if not source.path.is_file():
+            raise FormatError("there is no such file", where=str(source.path))
+        return one(source)
+    top = source.path.absolute()
+    parts = _parts(top)
+    if len(parts) == 1 and parts[0].file.parent in (top, top / "annotations"):
+        return one(replace(source, path=parts[0].file, split=source.split or parts[0].split))
+    return read_parts(parts, source, top, one)
 
 
-def _one_file(path: Path) -> Path:
-    if not path.is_dir():
-        if not path.is_file():
-            raise FormatError("there is no such file", where=str(path))
-        return path
+def _parts(path: Path) -> list[Part]:
     found = _files_in(path)
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(p.name for p in found[:8])
-    raise FormatError(
-        f"{len(found)} COCO files in this folder" + (f": {names}" if found else ""),
-        where=str(path),
-        hint="name one file",
-    )
+    parts = one_set(found, path) if found else []
+    if not parts:
+        names = ", ".join(p.relative_to(path).as_posix() for p in found[:8])
+        raise FormatError(
+            f"{len(found)} COCO files in this folder" + (f": {names}" if found else ""),
+            where=str(path),
+            hint="name one file; files of one data set are named alike but for the split",
+        )
+    return parts
 
 
 def _truth(path: Path, schema: DatasetSchema, file: Path | None) -> Truth | None:
@@ -133,7 +146,7 @@ SUPPORT: Final = {
     "scores": "exact",
     "crowd": "exact",
     "tags": "no",
-    "splits": "no",
+    "splits": "lossy: in a folder, one file a split; a single file holds none",
     "ids": "exact",
     "picture_fields": "exact",
 }
