@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,18 @@ if TYPE_CHECKING:
 
 _PROBLEMS = 10  # named one by one; the rest is counted
 
+
+def _size_bytes(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:
+    """`20MB`, `1.5 GiB` or `1000` as a number of bytes."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?))?b?\s*", text, re.I)
+    if match is None:
+        raise click.BadParameter(f'"{text}" is not a number of bytes, such as 500GB')
+    base, power = 1024 if match[3] else 1000, " kmgt".index((match[2] or " ").lower())
+    return int(float(match[1]) * float(base) ** power)
+
+
 existing_option = click.option(
     "--existing",
     type=click.Choice(["keep", "append", "replace"]),
@@ -50,13 +63,13 @@ existing_option = click.option(
         "loopline add masks downloads/ --dry-run",
         "loopline add coco images/ --labels instances_val.json --split val",
         "loopline add coco results.json --field predictions --tag first-model",
+        "loopline add coco export.zip --media copy",
+        "loopline add coco https://example.org/instances_val.json --media-from coco_url",
     ],
 )
 @dataset_argument
-@click.argument("path", type=click.Path(path_type=Path))
-@click.option(
-    "--labels", type=click.Path(path_type=Path), help="The label file or folder, where PATH is the folder of pictures."
-)
+@click.argument("path", type=click.Path())
+@click.option("--labels", type=click.Path(), help="The label file or folder, where PATH is the folder of pictures.")
 @click.option(
     "--field", default="ground_truth", show_default=True, help="Label field to fill.", shell_complete=_complete.fields
 )
@@ -84,12 +97,23 @@ existing_option = click.option(
     show_default=True,
     help="Leave pictures where they are, copy them into the data set's folder, or link to them from there.",
 )
+@click.option(
+    "--media-from",
+    metavar="FIELD",
+    help="Field of the label file with each picture's URL, such as coco_url; path: the name is one.",
+)
+@click.option(
+    "--unpack-limit",
+    callback=_size_bytes,
+    metavar="SIZE",
+    help="Bytes that an archive may unpack to, such as 500GB [default: 100 times its size, at least 1 GiB].",
+)
 @click.option("--dry-run", is_flag=True, help="Say what is there and what would be added; write nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 def add(
     name: str,
-    path: Path,
-    labels: Path | None,
+    path: str,
+    labels: str | None,
     field: str,
     format: str | None,  # noqa: A002
     options: tuple[str, ...],
@@ -100,6 +124,8 @@ def add(
     read_media: bool,
     verify: bool,
     media: Keep,
+    media_from: str | None,
+    unpack_limit: int | None,
     dry_run: bool,
     quiet: bool,
     as_json: bool,
@@ -107,12 +133,21 @@ def add(
     """Add label files with their pictures, or media alone.
 
     PATH is a label file, a folder of label files, or a folder of media; with --labels it is the folder of the pictures.
+    It may be in an archive (zip, tar, packed tar), or a URL (https, s3, gs).
     Bad rows are named and counted, good ones arrive. Adding the same thing again adds nothing twice.
     """
     if dry_run:
         with long_work(quiet=quiet) as work:
             found = ll.open(name).preview(
-                path, labels=labels, field=field, format=format, split=split, options=key_values(options), **work
+                path,
+                labels=labels,
+                field=field,
+                format=format,
+                split=split,
+                media_from=media_from,
+                unpack_limit=unpack_limit,
+                options=key_values(options),
+                **work,
             )
         show_preview(found, as_json)
         return
@@ -129,6 +164,8 @@ def add(
             read_media=read_media,
             verify=verify,
             media=media,
+            media_from=media_from,
+            unpack_limit=unpack_limit,
             options=key_values(options),
             **work,
         )
