@@ -53,6 +53,11 @@ class Library:
         found = list_datasets() if self._home else []
         return [*self._given, *(name for name in found if name not in self._given)]
 
+    def shown(self) -> list[Shown]:
+        """Those that have been asked for."""
+        with self._lock:
+            return list(self._shown.values())
+
     def get(self, name: str) -> Shown:
         """Raises DatasetNotFound."""
         with self._lock:

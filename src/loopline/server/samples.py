@@ -32,7 +32,7 @@ def sample(shown: Shown, snapshot: int | None, sample_id: int) -> SampleOut:
         name: [_object(schema.field(name), found) for found in _without_masks(table).to_pylist()]
         for name, table in page.labels.items()
     }
-    columns = {name: _scalar(value) for name, value in row.items() if name != "tags"}
+    columns = {name: scalar(value) for name, value in row.items() if name != "tags"}
     return SampleOut(sample_id, at, columns, row["tags"], fields)
 
 
@@ -54,7 +54,7 @@ def _object(field: LabelField, row: Mapping[str, Any]) -> ObjectOut:
         frame=row["frame"],
         track_id=row["track_id"],
         tags=row["tags"],
-        attributes={a.name: _scalar(row[a.name]) for a in field.attributes},
+        attributes={a.name: scalar(row[a.name]) for a in field.attributes},
         polygons=polygons,
         closed=row.get("closed"),
         keypoints=row.get("keypoints"),
@@ -69,7 +69,7 @@ def _number(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else value
 
 
-def _scalar(value: object) -> Scalar:
+def scalar(value: object) -> Scalar:
     if isinstance(value, dt.datetime):
         return stamp(value)
     if isinstance(value, float):

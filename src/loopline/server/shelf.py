@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated, TypeAlias
+from contextlib import contextmanager, suppress
+from typing import Annotated, Final, TypeAlias
 
 from litestar.params import Dependency
 
+from loopline.errors import LooplineError
+from loopline.server.jobs import Events, Jobs
 from loopline.server.library import Library, Shown
 from loopline.server.pictures import Pictures
+
+_LOOK_EVERY_S: Final = 0.5
 
 
 class Shelf:
@@ -18,8 +25,15 @@ class Shelf:
     def __init__(self, library: Library, workers: ThreadPoolExecutor) -> None:
         self.library = library
         self.workers = workers
+        self.events = Events()
+        self.jobs = Jobs(self.events)
+        self.closed = False
         self._pictures: dict[str, tuple[Shown, Pictures]] = {}
+        self._snapshots: dict[str, int] = {}
+        self._looked = 0.0
         self._lock = threading.Lock()
+        self._looking = threading.Lock()
+        self._watchers = 0
 
     def shown(self, name: str) -> Shown:
         """The data set of a name in a URL. Raises DatasetNotFound."""
@@ -34,7 +48,54 @@ class Shelf:
                 known = self._pictures[name] = (shown, Pictures(shown, self.workers))
             return known[1]
 
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """While somebody listens to events. What happened while nobody did is no news."""
+        with self._lock:
+            if self._watchers == 0:
+                self._snapshots.clear()
+            self._watchers += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._watchers -= 1
+
+    def look_for_changes(self) -> None:
+        """An event for each open data set that has a new snapshot, whoever wrote it. Looks twice a second at most."""
+        if not self._looking.acquire(blocking=False):
+            return
+        try:
+            if time.monotonic() - self._looked < _LOOK_EVERY_S:
+                return
+            self._looked = time.monotonic()
+            for shown in self.library.shown():
+                with suppress(LooplineError, OSError):
+                    self._look_at(shown)
+        finally:
+            self._looking.release()
+
+    def _look_at(self, shown: Shown) -> None:
+        if shown.lake.closed:
+            return
+        now = shown.lake.snapshot()
+        before = self._snapshots.get(shown.name)
+        self._snapshots[shown.name] = now
+        if before is None or before == now:
+            return
+        last = shown.dataset.log(1)[0]
+        body = {
+            "dataset": shown.name,
+            "snapshot": now,
+            "verb": last.verb,
+            "message": last.message,
+            "author": last.author,
+        }
+        self.events.publish("snapshot", body)
+
     def close(self) -> None:
+        self.closed = True
+        self.jobs.stop_all()
         self.workers.shutdown(wait=False, cancel_futures=True)
         for _, pictures in self._pictures.values():
             pictures.close()

@@ -290,3 +290,152 @@ class Changed(Struct):
     snapshot: int
     undo: str
     said: str
+
+
+class TagIn(Struct, forbid_unknown_fields=True):
+    selection: Selection
+    tags: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=100)]
+
+
+class SetIn(Struct, forbid_unknown_fields=True):
+    """`column` of samples, or of the objects that the selection is about (label, score, an attribute)."""
+
+    selection: Selection
+    column: Name
+    value: Scalar
+
+
+class DeleteIn(Struct, forbid_unknown_fields=True):
+    selection: Selection
+
+
+class EditIn(Struct, forbid_unknown_fields=True):
+    """Objects of a field: each edit names its object's `id` and the columns to set (box: x, y, w, h in pixels).
+    An edit without `id` adds an object and names its `sample_id`."""
+
+    field: Name
+    edits: Annotated[tuple[dict[str, Scalar], ...], Meta(min_length=1, max_length=10_000)]
+
+
+class UndoIn(Struct, forbid_unknown_fields=True):
+    undo: Name
+    said: Text = ""  # of what is undone
+
+
+# -- history
+
+
+class LogLine(Struct):
+    snapshot: int
+    at: str
+    author: str
+    verb: str
+    message: str
+    details: dict[str, object]
+    names: list[str]
+
+
+class VersionIn(Struct, forbid_unknown_fields=True):
+    name: Name
+    message: Text = ""
+    snapshot: Id | None = None
+
+
+class BetweenIn(Struct, forbid_unknown_fields=True):
+    """Versions by name, or snapshots by number as text; now is the newest."""
+
+    before: Name
+    after: Name = "now"
+
+
+class BetweenPageIn(Struct, forbid_unknown_fields=True):
+    before: Name
+    after: Name = "now"
+    offset: Id = 0
+    count: Annotated[int, Meta(ge=0, le=MAX_PAGE)] = 128
+
+
+class TableCounts(Struct):
+    added: int
+    removed: int
+    changed: int
+    columns: dict[str, int]
+
+
+class DiffOut(Struct):
+    """`touched`: samples that POST /diff/page lists: those with a change of their own or of an object on them."""
+
+    before: int
+    after: int
+    samples: TableCounts
+    fields: dict[str, TableCounts]
+    tags_added: int
+    tags_removed: int
+    schema: list[str]
+    touched: int
+
+
+class RestoreIn(Struct, forbid_unknown_fields=True):
+    version: Name
+
+
+class ChangeOut(Struct):
+    """`values`: column → before and after."""
+
+    snapshot: int
+    at: str
+    author: str
+    verb: str
+    message: str
+    change: str
+    values: dict[str, tuple[Scalar, Scalar]]
+
+
+class SaveViewIn(Struct, forbid_unknown_fields=True):
+    name: Name
+    view: ViewSpec
+
+
+# -- help while typing
+
+
+class CompleteIn(Struct, forbid_unknown_fields=True):
+    """`objects`: the text is about the objects of that field."""
+
+    text: Text
+    cursor: Id
+    objects: Name | None = None
+    snapshot: Id | None = None
+
+
+class Offer(Struct, rename={"start": "from", "end": "to"}):
+    """What may stand instead of the characters from … to of the text."""
+
+    text: str
+    start: int
+    end: int
+    kind: Literal["field", "column", "function", "value", "operator"]
+    detail: str = ""
+    count: int | None = None
+
+
+# -- jobs
+
+
+class JobOut(Struct):
+    """Work that goes on beside the requests. `state`: running, done, failed, stopped. `result`: what it gave, or a link."""
+
+    id: str
+    name: str
+    state: Literal["running", "done", "failed", "stopped"]
+    dataset: str
+    stage: str
+    unit: str
+    done: int
+    total: int | None
+    started_at: str
+    ended_at: str
+    left_s: float | None
+    log: list[str]
+    result: dict[str, Scalar]
+    error: Problem | None

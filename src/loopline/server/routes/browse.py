@@ -11,7 +11,7 @@ from litestar.params import Parameter
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 
-from loopline.server import describe, samples
+from loopline.server import describe, past, samples
 from loopline.server import facets as counting
 from loopline.server import pages as paging
 from loopline.server.frames import MEDIA_TYPE
@@ -46,7 +46,8 @@ def list_datasets(shelf: Given) -> list[DatasetLine]:
 @get("/api/d/{name:str}", sync_to_thread=True)
 def get_dataset(shelf: Given, name: str, snapshot: Snapshot = None) -> DatasetOut:
     """What a data set holds."""
-    return describe.dataset(shelf.shown(name), [], snapshot)
+    shown = shelf.shown(name)
+    return describe.dataset(shown, past.saved(shown), snapshot)
 
 
 @post("/api/d/{name:str}/view", status_code=200, sync_to_thread=True)

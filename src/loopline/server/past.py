@@ -1,0 +1,136 @@
+"""Log, versions, differences and blame for the browser."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import numpy as np
+
+from loopline.server import pages
+from loopline.server.describe import stamp
+from loopline.server.frames import Column, frame
+from loopline.server.kept import Kept
+from loopline.server.library import Shown
+from loopline.server.resident import Ids
+from loopline.server.samples import scalar
+from loopline.server.views import ask
+from loopline.server.wire import ChangeOut, DiffOut, LogLine, SavedView, TableCounts, VersionOut, ViewSpec
+from loopline.store import diff as diffs
+from loopline.store import saved_views, versions
+
+_DIFFS = Kept(64 * 1024 * 1024)
+
+
+def log(shown: Shown, limit: int) -> list[LogLine]:
+    """Newest first."""
+    return [
+        LogLine(e.snapshot, stamp(e.at), e.author, e.verb, e.message, dict(e.details), list(e.names))
+        for e in versions.log(shown.lake, limit=limit)
+    ]
+
+
+def version_list(shown: Shown) -> list[VersionOut]:
+    """Oldest first."""
+    return [version_out(v) for v in versions.versions(shown.lake)]
+
+
+def version_out(v: versions.Version) -> VersionOut:
+    return VersionOut(v.name, v.snapshot, v.message, v.author, stamp(v.at))
+
+
+class _Found:
+    """A diff, and the samples that it touches."""
+
+    def __init__(self, found: diffs.Diff) -> None:
+        self.diff = found
+        tables = [found.samples.rows["id"], *(table.rows["sample_id"] for table in found.fields.values())]
+        self.touched: Ids = np.unique(np.concatenate([column.to_numpy() for column in tables])).astype(np.int64)
+        self.nbytes = self.touched.nbytes + sum(t.rows.nbytes for t in (found.samples, *found.fields.values()))
+
+
+def _between(shown: Shown, before: str, after: str) -> _Found:
+    low, high = (versions.resolve(shown.lake, version) for version in (before, after))
+    key = (str(shown.lake.location), low, high)
+    return _DIFFS.get(key, lambda: _Found(diffs.diff(shown.lake, low, high)))
+
+
+def diff(shown: Shown, before: str, after: str) -> DiffOut:
+    """Counts of what is different. Raises UnknownVersion."""
+    found = _between(shown, before, after)
+    what = found.diff
+    return DiffOut(
+        what.before,
+        what.after,
+        _counts(what.samples),
+        {name: _counts(table) for name, table in what.fields.items()},
+        what.tags_added,
+        what.tags_removed,
+        list(what.schema),
+        len(found.touched),
+    )
+
+
+def _counts(table: diffs.TableDiff) -> TableCounts:
+    return TableCounts(table.added, table.removed, table.changed, dict(table.columns))
+
+
+def diff_page(shown: Shown, before: str, after: str, offset: int, count: int) -> bytes:
+    """Some of the touched samples: `id`, `change` (0 same, 1 added, 2 removed, 3 changed), and the columns of a page twice,
+    as `before.…` and `after.…`. A side that lacks the sample has a width of 0."""
+    found = _between(shown, before, after)
+    ids = found.touched[offset : offset + count]
+    columns: dict[str, Column] = {"id": ids.astype(np.float64), "change": _changes(found.diff.samples, ids)}
+    for side, at in (("before", found.diff.before), ("after", found.diff.after)):
+        asked = ask(shown.resident, ViewSpec(snapshot=at))
+        columns |= {f"{side}.{name}": column for name, column in pages.columns(asked, ids, None).items()}
+    return frame(columns, {"before": found.diff.before, "after": found.diff.after, "offset": offset, "count": len(ids)})
+
+
+def _changes(table: diffs.TableDiff, ids: Ids) -> Column:
+    words = {"added": 1, "removed": 2, "changed": 3}
+    known = dict(zip(table.rows["id"].to_pylist(), table.rows["change"].to_pylist(), strict=True)) if table else {}
+    return np.array([words.get(known.get(int(i), ""), 0) for i in ids], np.uint8)
+
+
+def blame(shown: Shown, item: int, field: str | None) -> list[ChangeOut]:
+    """Newest first. Raises UnknownField where there never was such a thing."""
+    return [
+        ChangeOut(
+            c.snapshot,
+            stamp(c.at),
+            c.author,
+            c.verb,
+            c.message,
+            c.change,
+            {name: (_plain(a), _plain(b)) for name, (a, b) in c.values.items()},
+        )
+        for c in diffs.blame(shown.lake, field or "sample", item)
+    ]
+
+
+def _plain(value: object) -> str | int | float | bool | None:
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
+    if isinstance(value, list):
+        return json.dumps(value)[:2000]
+    return scalar(value)
+
+
+def saved(shown: Shown) -> list[SavedView]:
+    """By name. One that this version cannot read is left out."""
+    found = []
+    for one in saved_views.saved_views(shown.lake):
+        try:
+            spec = msgspec.json.decode(one.spec, type=ViewSpec)
+        except msgspec.MsgspecError:
+            continue
+        found.append(SavedView(one.name, spec, one.author, stamp(one.at)))
+    return found
+
+
+def save(shown: Shown, name: str, view: ViewSpec) -> SavedView:
+    """Raises BadValue, Located for a view that cannot be asked."""
+    ask(shown.resident, view)
+    saved_views.save_view(shown.lake, name, msgspec.json.encode(view).decode())
+    return next(one for one in saved(shown) if one.name == name)
