@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from pycocotools.coco import COCO
 
 from loopline.errors import FormatError
 from loopline.formats import coco
+from loopline.formats._media import all_tidy, tidy_name
 from loopline.kernel import rle
 from loopline.kernel.exchange import Source
 from tests.formats.memory_store import MemoryStore
@@ -330,6 +332,13 @@ def test_a_bad_image_is_named_and_the_good_ones_arrive(tmp_path: Path, image: Js
     store = stored(saved(tmp_path, {**SMALL, "images": [SMALL["images"][0], image, SMALL["images"][1]]}))
     assert [r["coco_id"] for r in store.rows] == [7, 3]
     assert [(p.what, p.where.split(" (")[0]) for p in store.problems] == [(what, "labels.json: images[1]")]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text(st.sampled_from("aé_-./\\ \n:1"), max_size=6), min_size=1, max_size=3))
+def test_names_that_are_tidy_as_a_whole_are_tidy_one_by_one(names: list[str]) -> None:
+    if all_tidy(pa.array(names)):
+        assert [tidy_name(name) for name in names] == names
 
 
 def test_names_with_backslashes_and_from_another_machine_become_relative_and_go_out_as_they_came(

@@ -27,7 +27,7 @@ from loopline.formats._coco_ids import Ids
 from loopline.formats._coco_rows import IMAGE_KEYS, RowType
 from loopline.formats._columns import OpenColumns
 from loopline.formats._jsonstream import Elements
-from loopline.formats._media import find_root, tidy_name
+from loopline.formats._media import all_tidy, find_root, tidy_name
 from loopline.kernel.exchange import Event, Problem, SampleRows, Source
 from loopline.kernel.schema import SAMPLE_COLUMNS
 
@@ -57,21 +57,24 @@ class Pictures:
         yield from fault_problems(faults, part, self.where)
         index = [i for i, row in enumerate(rows) if row is not None]
         rows = [rows[i] for i in index] if len(index) < len(rows) else rows
-        keep, paths = [], []
         fresh = self.ids.add(column(rows, "id"))
         names = self._file_names(rows)
-        for place, (name, new) in enumerate(zip(names, fresh, strict=True)):
-            path = tidy_name(name) if type(name) is str else None
-            if path is not None and new:
-                keep.append(place)
-                paths.append(path)
-                if path != name:
-                    left.setdefault(index[place], {})["file_name"] = name
-                continue
-            what, hint = _fault(rows[place].id, name, new=new)
-            yield Problem("skipped", what, self.where("images", part.first + index[place], rows[place].id), hint)
-        if len(keep) < len(rows):
-            rows, index = [rows[i] for i in keep], [index[i] for i in keep]
+        if all(fresh) and set(map(type, names)) == {str} and all_tidy(pa.array(names)):
+            paths = names
+        else:
+            keep, paths = [], []
+            for place, (name, new) in enumerate(zip(names, fresh, strict=True)):
+                path = tidy_name(name) if type(name) is str else None
+                if path is not None and new:
+                    keep.append(place)
+                    paths.append(path)
+                    if path != name:
+                        left.setdefault(index[place], {})["file_name"] = name
+                    continue
+                what, hint = _fault(rows[place].id, name, new=new)
+                yield Problem("skipped", what, self.where("images", part.first + index[place], rows[place].id), hint)
+            if len(keep) < len(rows):
+                rows, index = [rows[i] for i in keep], [index[i] for i in keep]
         if rows:
             if self.root is None:
                 self.root = find_root(paths, self.path, self.source.media)

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 IMAGES: Final = frozenset(
     ".jpg .jpeg .jpe .jfif .png .bmp .dib .gif .webp .tif .tiff .avif .heic .heif .jp2 .ppm .pgm .pbm .pnm".split()  # noqa: SIM905
 )
@@ -26,6 +29,7 @@ _SPLITS: Final = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 _TIDY: Final = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*\Z")
+_TIDY_ASCII: Final = r"^[\w-][\w.-]*(/[\w-][\w.-]*)*$"
 _PROBE: Final = 300  # names that are looked for in a folder
 _SPARSE: Final = 12  # every twelfth of them is asked for first
 _MOST_FOLDERS: Final = 200
@@ -66,6 +70,11 @@ def tidy_name(name: str) -> str | None:
     if not parts or ".." in parts or "\0" in text:
         return None
     return "/".join(parts)
+
+
+def all_tidy(names: pa.Array) -> bool:
+    """Whether every one of these texts is surely its own `tidy_name`: letters of ASCII only, no dot before a name."""
+    return bool(pc.all(pc.match_substring_regex(names, _TIDY_ASCII)).as_py())
 
 
 def files_under(folder: Path) -> Iterator[str]:
