@@ -1,0 +1,63 @@
+/** The server's verbs as functions. One transport for the whole page; a notebook or a test sets another. */
+import type { Frame } from "./frame";
+import { thumbReader, type Thumb } from "./thumbs";
+import { httpTransport, type Transport } from "./transport";
+import type {
+  Completion,
+  DatasetEntry,
+  DatasetInfo,
+  EditAnswer,
+  FacetAnswer,
+  FacetControl,
+  JobInfo,
+  SampleDetail,
+  SavedView,
+  SelectionSpec,
+  ViewAnswer,
+  ViewSpec,
+} from "./types";
+
+let current: Transport = httpTransport();
+
+export function useTransport(transport: Transport): void {
+  current = transport;
+}
+
+export function transport(): Transport {
+  return current;
+}
+
+const at = (name: string, rest = ""): string => `/api/d/${encodeURIComponent(name)}${rest}`;
+
+export const api = {
+  datasets: (signal?: AbortSignal) => current.json<DatasetEntry[]>("GET", "/api/datasets", undefined, signal),
+  dataset: (name: string, signal?: AbortSignal) => current.json<DatasetInfo>("GET", at(name), undefined, signal),
+  view: (name: string, view: ViewSpec, signal?: AbortSignal) => current.json<ViewAnswer>("POST", at(name, "/view"), { view }, signal),
+  layout: (name: string, view: ViewSpec, signal?: AbortSignal): Promise<Frame> => current.frame(at(name, "/layout"), { view }, signal),
+  page: (name: string, view: ViewSpec, offset: number, count: number, fields: readonly string[], signal?: AbortSignal): Promise<Frame> =>
+    current.frame(at(name, "/page"), { view, offset, count, fields }, signal),
+  masks: (name: string, field: string, ids: readonly number[], signal?: AbortSignal): Promise<Frame> =>
+    current.frame(at(name, "/masks"), { field, ids }, signal),
+  facets: (name: string, view: ViewSpec, controls: readonly FacetControl[], signal?: AbortSignal) =>
+    current.json<FacetAnswer[]>("POST", at(name, "/facets"), { view, controls }, signal),
+  check: (name: string, where: string, objects: string | undefined, signal?: AbortSignal) =>
+    current.json<{ ok: boolean; hints: string[] }>("POST", at(name, "/check"), objects ? { where, objects } : { where }, signal),
+  complete: (name: string, text: string, cursor: number, objects: string | undefined, signal?: AbortSignal) =>
+    current.json<Completion[]>("POST", at(name, "/complete"), objects ? { text, cursor, view: { objects } } : { text, cursor }, signal),
+  sample: (name: string, id: number, signal?: AbortSignal) => current.json<SampleDetail>("GET", at(name, `/sample/${id}`), undefined, signal),
+  edit: (name: string, verb: "tag" | "untag" | "set" | "delete" | "edit" | "undo", body: unknown) =>
+    current.json<EditAnswer>("POST", at(name, `/${verb}`), body),
+  views: (name: string) => current.json<SavedView[]>("GET", at(name, "/views")),
+  saveView: (name: string, saved: { name: string; view: ViewSpec; link: string }) => current.json<unknown>("POST", at(name, "/views"), saved),
+  dropView: (name: string, saved: string) => current.json<unknown>("DELETE", at(name, `/views/${encodeURIComponent(saved)}`)),
+  jobs: (signal?: AbortSignal) => current.json<JobInfo[]>("GET", "/api/jobs", undefined, signal),
+  stopJob: (id: string) => current.json<unknown>("POST", `/api/jobs/${encodeURIComponent(id)}/stop`),
+  /** Small pictures in the order of `ids`, each as soon as it is there. */
+  async thumbs(name: string, ids: readonly number[], size: 128 | 256 | 512, take: (thumb: Thumb) => void, signal: AbortSignal): Promise<void> {
+    const read = thumbReader();
+    await current.stream(at(name, "/thumbs"), { ids, size }, (chunk) => read(chunk).forEach(take), signal);
+  },
+  media: (name: string, id: number, form?: "browser"): string => current.address(at(name, `/media/${id}${form ? "?form=browser" : ""}`)),
+};
+
+export type { SelectionSpec };

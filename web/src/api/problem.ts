@@ -1,0 +1,51 @@
+/** What went wrong, as the server says it (RFC 9457), or as the network does. */
+
+export interface Problem {
+  readonly status: number;
+  readonly title: string;
+  readonly detail: string;
+  readonly where?: string;
+  readonly hint?: string;
+  /** 0-based place in the query text, and how many characters. */
+  readonly column?: number;
+  readonly length?: number;
+}
+
+export class ApiError extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.detail || problem.title);
+  }
+}
+
+/** A problem from the body of a failed answer; anything else becomes its text. */
+export function problemFrom(status: number, text: string): Problem {
+  let found: Record<string, unknown> = {};
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed === "object" && parsed !== null) found = Object.fromEntries(Object.entries(parsed));
+  } catch {
+    found = {};
+  }
+  const str = (key: string) => (typeof found[key] === "string" ? { [key]: found[key] } : {});
+  const num = (key: string) => (typeof found[key] === "number" ? { [key]: found[key] } : {});
+  return {
+    status,
+    title: typeof found["title"] === "string" ? found["title"] : `The server answered ${status}`,
+    detail: typeof found["detail"] === "string" ? found["detail"] : text.slice(0, 300),
+    ...str("where"),
+    ...str("hint"),
+    ...num("column"),
+    ...num("length"),
+  };
+}
+
+export function asProblem(error: unknown): Problem {
+  if (error instanceof ApiError) return error.problem;
+  if (error instanceof TypeError)
+    return { status: 0, title: "No answer from the server", detail: "It may have stopped, or the connection is gone.", hint: "start it again with: loopline app" };
+  return { status: 0, title: "Something went wrong here", detail: error instanceof Error ? error.message : String(error) };
+}
+
+export function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
+}

@@ -1,0 +1,45 @@
+/** From a link to the view that the server is asked for. */
+import type { DatasetInfo, ViewSpec } from "../api/types";
+import { conditionOf, type Filter, type ValueType } from "./filter";
+import type { Link } from "./link";
+
+const OBJECT_TYPES: Readonly<Record<string, ValueType>> = {
+  id: "int",
+  label: "text",
+  score: "float",
+  frame: "int",
+  track_id: "int",
+  iscrowd: "bool",
+  area: "float",
+  rotation: "float",
+  value: "float",
+  tags: "text",
+};
+
+/** The type of what a control is about; text where nothing says. */
+export function typeOf(of: string, info: Pick<DatasetInfo, "columns" | "fields">): ValueType {
+  const dot = of.indexOf(".");
+  const field = dot > 0 ? info.fields.find((other) => other.name === of.slice(0, dot)) : undefined;
+  const name = field ? of.slice(dot + 1) : of;
+  const attribute = field ? field.attributes.find((other) => other.name === name) : info.columns.find((other) => other.name === name);
+  if (field && name.startsWith("box.")) return "float";
+  const type = attribute?.type ?? (field ? OBJECT_TYPES[name] : "text") ?? "text";
+  return type === "int" || type === "float" || type === "bool" || type === "time" || type === "json" ? type : "text";
+}
+
+export function viewSpec(link: Link, info: DatasetInfo, pinned: number | null): ViewSpec {
+  const fields = info.fields.map((field) => field.name);
+  const objects = fields.includes(link.objects) ? link.objects : undefined;
+  const filters = link.filters.map((filter: Filter) => ({
+    control: filter.of,
+    where: conditionOf(filter, typeOf(filter.of, info), fields, objects),
+  }));
+  const version = info.versions.find((other) => other.name === link.version);
+  return {
+    ...(link.q ? { where: link.q } : {}),
+    ...(filters.length ? { filters } : {}),
+    ...(link.sort ? { sort: link.sort } : {}),
+    ...(objects ? { objects } : {}),
+    snapshot: version ? version.snapshot : pinned,
+  };
+}

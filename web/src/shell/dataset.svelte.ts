@@ -1,0 +1,84 @@
+/** The data set of the link and its present view, as the server sees them: what header, Explore, Map … all read. */
+import { once } from "../api/cache.svelte";
+import { api } from "../api/client";
+import { asProblem, isAbort, type Problem } from "../api/problem";
+import type { DatasetInfo, FieldInfo, ViewAnswer, ViewSpec } from "../api/types";
+import { viewSpec } from "../lib/spec";
+import { doing } from "./doing.svelte";
+import { route } from "./router.svelte";
+
+class Current {
+  info = $state.raw<DatasetInfo | undefined>(undefined);
+  problem = $state.raw<Problem | undefined>(undefined);
+  /** The answer to the view; that of the view before while `waiting`. */
+  answer = $state.raw<ViewAnswer | undefined>(undefined);
+  viewProblem = $state.raw<Problem | undefined>(undefined);
+  waiting = $state(false);
+  /** The snapshot shown while the link names no version: stays until the reader asks for the newer one. */
+  pinned = $state<number | null>(null);
+
+  /** What the link asks for, as the wire says it. */
+  spec: ViewSpec | null = $derived.by(() => {
+    const info = this.info;
+    if (!info || info.name !== route.link.dataset) return null;
+    return viewSpec(route.link, info, this.pinned);
+  });
+  /** Names the view for caches: the same key, the same answer. */
+  key: string = $derived(this.spec ? `${route.link.dataset} ${JSON.stringify(this.spec)} ${doing.epoch}` : "");
+  field = (name: string): FieldInfo | undefined => this.info?.fields.find((field) => field.name === name);
+}
+
+export const current = new Current();
+
+/** Follow the link. Called once, by the header. */
+export function followDataset(): void {
+  $effect(() => {
+    const name = route.link.dataset;
+    void doing.epoch;
+    if (!name) {
+      current.info = undefined;
+      return;
+    }
+    const stop = new AbortController();
+    once(`dataset ${name} ${doing.epoch}`, () => api.dataset(name)).then(
+      (info) => {
+        if (stop.signal.aborted) return;
+        current.info = info;
+        current.problem = undefined;
+        current.pinned = info.snapshot;
+      },
+      (error) => {
+        if (stop.signal.aborted || isAbort(error)) return;
+        current.info = undefined;
+        current.problem = asProblem(error);
+      },
+    );
+    return () => stop.abort();
+  });
+  $effect(() => {
+    const { key, spec } = current;
+    if (!spec) return;
+    const name = route.link.dataset;
+    const stop = new AbortController();
+    current.waiting = true;
+    once(`view ${key}`, () => api.view(name, spec, stop.signal)).then(
+      (answer) => {
+        if (stop.signal.aborted) return;
+        current.answer = answer;
+        current.viewProblem = undefined;
+        current.waiting = false;
+      },
+      (error) => {
+        if (stop.signal.aborted) return;
+        current.viewProblem = asProblem(error);
+        current.waiting = false;
+      },
+    );
+    return () => stop.abort();
+  });
+}
+
+/** Data changed by our own hand: ask for all again, at the newest snapshot. */
+export function dataChanged(): void {
+  doing.epoch += 1;
+}

@@ -1,0 +1,34 @@
+/** The pages of the app. A new page is one line here, and its folder under features/. */
+import LayoutGrid from "@lucide/svelte/icons/layout-grid";
+import type { Component } from "svelte";
+
+export interface Page {
+  /** The path segment: "" is Explore. */
+  readonly segment: string;
+  readonly label: string;
+  /** A Lucide icon; none: not on the rail. */
+  readonly icon?: Component<{ size?: number; strokeWidth?: number }>;
+  /** `g` and then this letter opens it. */
+  readonly letter?: string;
+  /** Of a data set (/d/NAME/segment), or its own (/segment). */
+  readonly of: "dataset" | "app";
+  /** Drawn over Explore, which stays as it is behind. */
+  readonly over?: boolean;
+  readonly load: () => Promise<{ default: Component }>;
+}
+
+export const pages: readonly Page[] = [
+  {
+    segment: "",
+    label: "Explore",
+    letter: "e",
+    icon: LayoutGrid,
+    of: "dataset",
+    load: () => import("../features/explore/Explore.svelte"),
+  },
+];
+
+/** The page of a path segment; Explore where there is none of that name. */
+export function pageOf(segment: string, of: Page["of"]): Page | undefined {
+  return pages.find((page) => page.of === of && page.segment === segment);
+}

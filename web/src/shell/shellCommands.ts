@@ -1,0 +1,50 @@
+/** Commands that are there on every page. */
+import { EMPTY } from "../lib/link";
+import type { Commands } from "./commands.svelte";
+import { doing, undoLast } from "./doing.svelte";
+import { pages } from "./pages";
+import { prefs } from "./prefs.svelte";
+import { go, route } from "./router.svelte";
+import { nextTheme } from "./theme.svelte";
+
+const toPages: Commands = Object.fromEntries(
+  pages
+    .filter((page) => page.letter)
+    .map((page) => [
+      `page.${page.segment || "explore"}`,
+      {
+        label: `Go to ${page.label}`,
+        group: "Pages",
+        keys: [`g ${page.letter ?? ""}`],
+        when: () => page.of === "app" || route.link.dataset !== "",
+        run: () => go(page.of === "app" ? { ...EMPTY, page: page.segment } : { page: page.segment, rest: [], extra: {}, at: null }),
+      },
+    ]),
+);
+
+export const shellCommands = {
+  ...toPages,
+  "page.home": { label: "All data sets", group: "Pages", keys: ["g h"], run: () => go(EMPTY) },
+  "app.palette": { label: "Commands and places", group: "App", keys: ["Mod+k"], run: () => (doing.sheet = doing.sheet === "palette" ? "" : "palette") },
+  "app.keys": { label: "Show the keys", group: "App", keys: ["?"], run: () => (doing.sheet = "keys") },
+  "app.theme": { label: "Next theme: dark, light, system", group: "App", run: nextTheme },
+  "app.letters": {
+    label: "Switch letter keys on or off",
+    group: "App",
+    run: () => (prefs.letterKeys = !prefs.letterKeys),
+  },
+  "app.full": {
+    label: "Full screen",
+    group: "App",
+    keys: ["f"],
+    run: () => void (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()),
+  },
+  "edit.undo": { label: "Undo", group: "Edit", keys: ["Mod+z"], when: () => doing.undos.length > 0, run: () => void undoLast() },
+  "query.focus": {
+    label: "Write a query",
+    group: "View",
+    keys: ["/"],
+    when: () => route.link.dataset !== "",
+    run: () => document.querySelector<HTMLElement>("[data-query]")?.focus(),
+  },
+} satisfies Commands;

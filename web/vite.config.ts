@@ -1,0 +1,18 @@
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { defineConfig } from "vitest/config";
+
+// The built app goes into the Python package; git leaves it out, the wheel and the source archive carry it.
+export default defineConfig({
+  plugins: [svelte()],
+  build: {
+    outDir: "../src/loopline/server/static",
+    emptyOutDir: true,
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    manifest: true,
+  },
+  server: { proxy: { "/api": process.env["LOOPLINE_SERVER"] ?? "http://127.0.0.1:8642" } },
+  test: { environment: "node", include: ["src/**/*.test.ts"] },
+});
