@@ -13,11 +13,16 @@ Names are loaded when they are first used, so that the import takes no time.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from loopline.errors import LooplineError as LooplineError
     from loopline.front.dataset import Dataset as Dataset
+    from loopline.front.evaluating.stored import Evaluation as Evaluation
+    from loopline.front.evaluating.stored import compare_evaluations as compare
+    from loopline.front.evaluating.verb import evaluate as evaluate
     from loopline.front.opening import create as create
     from loopline.front.opening import drop as drop
     from loopline.front.opening import list_datasets as list_datasets
@@ -31,8 +36,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "LooplineError": ("loopline.errors", "LooplineError"),
     "Dataset": ("loopline.front.dataset", "Dataset"),
+    "Evaluation": ("loopline.front.evaluating.stored", "Evaluation"),
+    "compare": ("loopline.front.evaluating.stored", "compare_evaluations"),
     "create": ("loopline.front.opening", "create"),
     "drop": ("loopline.front.opening", "drop"),
+    "evaluate": ("loopline", "evaluate"),  # the folder of metrics, which is also the verb: see _Verb
     "list_datasets": ("loopline.front.opening", "list_datasets"),
     "open": ("loopline.front.opening", "open_dataset"),
     "Column": ("loopline.kernel.schema", "Column"),
@@ -46,19 +54,44 @@ __version__ = "0.1.0"
 __all__ = [
     "Column",
     "Dataset",
+    "Evaluation",
     "F",
     "LabelField",
     "LooplineError",
     "ObjectView",
     "View",
+    "compare",
     "create",
     "drop",
+    "evaluate",
     "list_datasets",
     "open",
 ]
 
 
+class _Verb(ModuleType):
+    """`loopline.evaluate` is a folder of metrics and a verb: `ll.evaluate(ds, truth=..., predicted=...)`."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        from loopline.front.evaluating.verb import evaluate
+
+        return evaluate(*args, **kwargs)
+
+
+class _Package(ModuleType):
+    def __setattr__(self, name: str, value: object) -> None:
+        # The import of the folder sets this name, whoever imports it first.
+        if name == "evaluate" and isinstance(value, ModuleType):
+            value.__class__ = _Verb
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
 def __getattr__(name: str) -> object:
+    if name == "evaluate":
+        return importlib.import_module("loopline.evaluate")
     try:
         module, attribute = _HOMES[name]
     except KeyError:

@@ -87,10 +87,10 @@ def evaluate(
     _, rank = ranked(predicted, by_class=False)
     predicted = take(predicted, rank < options.most)
     present = truth.sample_id[truth.unit()], truth.class_id
-    asked = _among(truth, predicted, absent) | _among(truth, predicted, present)
+    asked = among(truth, predicted, absent) | among(truth, predicted, present)
     predicted = take(predicted, asked)
     matched = match(truth, predicted, options.iou, max_detections=options.most, geometry=options.geometry)
-    unsure = _among(truth, predicted, not_exhaustive)
+    unsure = among(truth, predicted, not_exhaustive)
     tables = []
     for area in AREAS:
         counted = within(truth, area)
@@ -114,7 +114,7 @@ def evaluate(
     )
 
 
-def _among(truth: Detections, predicted: Detections, rows: SampleClasses) -> BoolArray:
+def among(truth: Detections, predicted: Detections, rows: SampleClasses) -> BoolArray:
     """Predictions whose sample and class are one of the rows, (n,)."""
     sample, label = np.asarray(rows[0], np.int64), np.asarray(rows[1], np.int64)
     if sample.shape != label.shape:

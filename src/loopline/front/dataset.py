@@ -30,8 +30,10 @@ from loopline.query.view import Expression, ObjectView, View
 from loopline.store import diff as diffs
 from loopline.store import edits, merge, tags, versions
 from loopline.store import upkeep as upkeeps
+from loopline.store import vectors as vector_store
 from loopline.store.ingest import AddReport, Existing, Same, ingest
 from loopline.store.lake import Lake
+from loopline.store.vectors import Embedding, Ids, Matrix
 from loopline.store.versions import LogEntry, Version, VersionLike
 
 if TYPE_CHECKING:
@@ -41,8 +43,13 @@ if TYPE_CHECKING:
 
     from loopline.formats._place import Media
     from loopline.front.adding import Preview
+    from loopline.front.evaluating.stored import Evaluation
     from loopline.front.own_media import Keep
+    from loopline.front.predicting import ModelLike
+    from loopline.kernel.detections import BadRows
     from loopline.kernel.exchange import Written
+    from loopline.models.work import WorkReport
+    from loopline.runs.records import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +385,159 @@ class Dataset:
         if isinstance(which, ObjectView):
             return edits.delete_objects(self._writable(), which.field, which.ids())
         return edits.delete_samples(self._writable(), sample_ids(self.view(), which))
+
+    # -- evaluations
+
+    def evaluate(
+        self,
+        *,
+        truth: str,
+        predicted: str,
+        key: str | None = None,
+        protocol: str | None = None,
+        slices: Sequence[str] = (),
+        metrics: Sequence[str] = (),
+        iou: float = 0.5,
+        replicates: int = 0,
+        seed: int = 0,
+        bad_rows: BadRows = "raise",
+        options: Mapping[str, object] | None = None,
+        save: bool = True,
+        progress: Progress = SILENT,
+        stop: StopSignal | None = None,
+    ) -> Evaluation:
+        """Measure a field of predictions against one of truth: see `front.evaluating.verb.evaluate`."""
+        from loopline.front.evaluating.verb import evaluate
+
+        return evaluate(
+            self,
+            truth=truth,
+            predicted=predicted,
+            key=key,
+            protocol=protocol,
+            slices=slices,
+            metrics=metrics,
+            iou=iou,
+            replicates=replicates,
+            seed=seed,
+            bad_rows=bad_rows,
+            options=options,
+            save=save,
+            progress=progress,
+            stop=stop,
+        )
+
+    def evaluations(self) -> list[Evaluation]:
+        """The stored evaluations, oldest first."""
+        from loopline.front.evaluating import stored
+
+        return stored.evaluations(self._lake, self._snapshot)
+
+    def evaluation(self, key: str) -> Evaluation:
+        """A stored evaluation. Raises UnknownField with near names."""
+        from loopline.front.evaluating import stored
+
+        return stored.evaluation(self._lake, key, self._snapshot)
+
+    def rerun_evaluation(self, key: str, *, save_as: str | None = None, now: bool = False) -> Evaluation:
+        """Measure once more with the settings of a stored evaluation: the same data and so the same numbers, or with
+        `now` the data as it is. `save_as` stores it under a new key."""
+        from loopline.front.evaluating.verb import rerun
+
+        return rerun(self.evaluation(key), key=save_as, save=save_as is not None, now=now)
+
+    def drop_evaluation(self, key: str) -> None:
+        """Delete a stored evaluation with its matches; earlier snapshots still have it."""
+        from loopline.runs import records
+
+        records.drop_evaluation(self._writable(), key)
+
+    def runs(self) -> list[Run]:
+        """What ran: on which snapshot, with what, by which code, when."""
+        from loopline.runs import records
+
+        return records.runs(self._lake, self._snapshot)
+
+    # -- models
+
+    def predict(
+        self,
+        model: ModelLike,
+        into: str = "predictions",
+        *,
+        where: Selection | None = None,
+        min_score: float | None = None,
+        replace: bool = False,
+        resume: bool = False,
+        batch_size: int | None = None,
+        workers: int | None = None,
+        progress: Progress = SILENT,
+        stop: StopSignal | None = None,
+    ) -> WorkReport:
+        """Run a model over the samples and keep what it finds in the label field `into`: see `models.predict.predict`.
+
+        model  its name (`loopline models` lists them), the path of its card, or a `Predictor`
+        """
+        from loopline.front import predicting
+
+        return predicting.predict(
+            self._writable(),
+            self.view() if where is None else self._as_view(where),
+            model,
+            into=into,
+            min_score=min_score,
+            replace=replace,
+            resume=resume,
+            batch_size=batch_size,
+            workers=workers,
+            progress=progress,
+            stop=stop,
+        )
+
+    def embed(
+        self,
+        model: ModelLike = "histogram",
+        *,
+        key: str,
+        where: Selection | None = None,
+        field: str | None = None,
+        replace: bool = False,
+        resume: bool = False,
+        batch_size: int | None = None,
+        workers: int | None = None,
+        progress: Progress = SILENT,
+        stop: StopSignal | None = None,
+    ) -> WorkReport:
+        """Give every sample, or with `field` every object of it, a vector under `key`: see `models.embed.embed`."""
+        from loopline.front import predicting
+
+        return predicting.embed(
+            self._writable(),
+            self.view() if where is None else self._as_view(where),
+            model,
+            key=key,
+            field=field,
+            replace=replace,
+            resume=resume,
+            batch_size=batch_size,
+            workers=workers,
+            progress=progress,
+            stop=stop,
+        )
+
+    def embeddings(self) -> list[Embedding]:
+        """The embeddings there are, with the model and dimension of each."""
+        return vector_store.embeddings(self._lake, self._snapshot)
+
+    def vectors(self, key: str) -> tuple[Ids, Matrix]:
+        """Ids, rising, and their vectors (n, dimension): see `store.vector_cache.vectors`."""
+        from loopline.store.vector_cache import vectors
+
+        return vectors(self._lake, key, snapshot=self._snapshot)
+
+    def drop_embedding(self, key: str) -> None:
+        """Drop an embedding; earlier versions keep it."""
+        vector_store.drop_embedding(self._writable(), key)
 
     # -- versions
 

@@ -1,0 +1,5 @@
+"""Everything but detection."""
+
+from loopline.front.evaluating.protocol import Protocol
+
+PROTOCOLS: tuple[Protocol, ...] = ()

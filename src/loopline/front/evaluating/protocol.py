@@ -1,0 +1,102 @@
+"""What every protocol gives, whatever it measures, and how one is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from loopline.errors import BadValue, near
+from loopline.evaluate._arrays import AnyArray, FloatArray, IntArray
+from loopline.evaluate.calibration import Reliability
+from loopline.evaluate.record import Numbers, SliceNumbers, Task
+from loopline.front.evaluating.slicing import Part
+from loopline.kernel.detections import BadRows
+from loopline.kernel.schema import FieldKind
+from loopline.query.view import View
+
+Options = TypeVar("Options")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is measured: two label fields on the samples of a view, pinned to a snapshot.
+
+    iou      at which objects get their outcome · options: of the protocol, by name
+    """
+
+    view: View
+    truth: str
+    predicted: str
+    iou: float
+    bad_rows: BadRows
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """Numbers of one protocol; see EvaluationRecord for what each is.
+
+    report   the full report in memory, for what is computed from it · matches: see `runs.records`
+    slices   the numbers of some parts; None: each part is measured like a whole, on its samples
+    """
+
+    report: object
+    numbers: Numbers
+    classes: tuple[str, ...] = ()
+    per_class: Mapping[str, Numbers] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    matches: pa.Table | None = None
+    confusion: IntArray | None = None
+    reliability: Reliability | None = None
+    thresholds: tuple[float, ...] = ()
+    precision: FloatArray | None = None
+    score: FloatArray | None = None
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    slices: Callable[[Sequence[Part]], list[SliceNumbers]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """One way to measure. kinds: of the truth field that it fits, the first protocol that fits is the default.
+
+    options: a frozen dataclass that holds what can be set, with its defaults.
+    """
+
+    name: str
+    task: Task
+    kinds: tuple[FieldKind, ...]
+    options: object
+    measure: Callable[[Question], Answer]
+
+
+def options_of(default: Options, given: Mapping[str, Any]) -> Options:
+    """The default options with some replaced. Raises BadValue for an unknown one, or a value that does not fit."""
+    known = {**msgspec.to_builtins(default)}
+    wrong = [name for name in given if name not in known]
+    if wrong:
+        raise BadValue(f'no option "{wrong[0]}"', hint=near(wrong[0], known))
+    try:
+        return msgspec.convert({**known, **msgspec.to_builtins(dict(given))}, type(default), strict=False)
+    except msgspec.ValidationError as error:
+        raise BadValue(f"an option does not fit: {error}", hint=f"the defaults are {known}") from error
+
+
+def match_rows(
+    side: str, ids: AnyArray, sample_ids: AnyArray, outcome: AnyArray, partner: AnyArray, iou: FloatArray
+) -> pa.Table:
+    """Matches of one side, as `runs.records` stores them. partner: ids, -1 for none; iou: NaN for none."""
+    return pa.table(
+        {
+            "id": pa.array(ids, pa.int64()),
+            "sample_id": pa.array(sample_ids, pa.int64()),
+            "side": pa.repeat(side, len(ids)),
+            "outcome": pa.array(outcome.astype(str).tolist() if len(outcome) else [], pa.string()),
+            "iou": pa.array(iou, pa.float64(), mask=np.isnan(iou)),
+            "partner_id": pa.array(partner, pa.int64(), mask=np.asarray(partner) < 0),
+        }
+    )
