@@ -19,7 +19,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -258,7 +258,7 @@ def _zip_index(archive: str) -> _Zip:
                 links.setdefault(name, target)
         else:
             members.setdefault(name, info)
-    return _Zip(file, {**{name: members[to] for name, to in links.items() if to in members}, **members})
+    return _Zip(file, {**{name: members[to] for name, to in followed(links) if to in members}, **members})
 
 
 def _tar_index(archive: str) -> _Tar:
@@ -276,7 +276,7 @@ def _tar_index(archive: str) -> _Tar:
                 members.setdefault(name, (info.offset_data, info.size))
             elif target is not None:
                 links.setdefault(name, target)
-    return _Tar({**{name: members[to] for name, to in links.items() if to in members}, **members})
+    return _Tar({**{name: members[to] for name, to in followed(links) if to in members}, **members})
 
 
 def _until_broken(file: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
@@ -284,6 +284,14 @@ def _until_broken(file: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         yield from file
     except BROKEN:
         return
+
+
+def followed(links: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Each link with what it leads to in the end, over a few other links at most."""
+    for name, target in links.items():
+        for _ in range(8):
+            target = links.get(target, target)
+        yield name, target
 
 
 def is_link(info: zipfile.ZipInfo) -> bool:

@@ -20,7 +20,7 @@ from typing import IO, Final, Literal
 
 from loopline.errors import FormatError
 from loopline.kernel.exchange import Problem, quiet
-from loopline.media.archives import BROKEN, Kind, archive_kind, is_link, linked, member_name
+from loopline.media.archives import BROKEN, Kind, archive_kind, followed, is_link, linked, member_name
 
 RATIO: Final = 100
 """An archive may unpack to this many times its own size, unless the user says otherwise."""
@@ -205,9 +205,7 @@ class _Out:
 
     def follow(self) -> None:
         """Links to members become copies of them."""
-        for name, target in self.links.items():
-            for _ in range(8):  # a link may lead to a link
-                target = self.links.get(target, target)
+        for name, target in followed(self.links):
             if target not in self.names:
                 self.problem("a link that leads out of the archive, or nowhere", name)
                 continue
