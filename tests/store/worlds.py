@@ -75,6 +75,8 @@ def state(lake: Lake, snapshot: int | None = None) -> State:
 
         def rows(table: str) -> dict[int, dict[str, Any]]:
             found = con.execute(f"FROM {lake.table(table, at)}").to_arrow_table().to_pylist()
+            by_catalog = con.execute(f'FROM lake."{table}" AT (VERSION => {at})').to_arrow_table().to_pylist()
+            assert in_order(found) == in_order(by_catalog), f"{table} reads otherwise from its files"
             by_id = {row["id"]: {k: plain(v) for k, v in row.items() if v is not None} for row in found}
             assert len(by_id) == len(found), f"an id twice in {table}"
             return by_id
@@ -87,6 +89,10 @@ def state(lake: Lake, snapshot: int | None = None) -> State:
             "tags": set(tags),
             "schema": schema,
         }
+
+
+def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(({k: plain(v) for k, v in row.items()} for row in rows), key=lambda row: row["id"])
 
 
 def plain(value: Any) -> Any:

@@ -28,6 +28,7 @@ from filelock import FileLock, Timeout
 from loopline.errors import Conflict, DatasetExists, DatasetNotFound, ReadOnlyVersion, StoreError
 from loopline.kernel.schema import DatasetSchema
 from loopline.store import extensions, tables
+from loopline.store.files import PlainTables
 from loopline.store.location import CATALOG_FILE, FolderLocation, Location, PostgresLocation
 from loopline.store.patience import is_conflict, is_stale, pause_s
 from loopline.store.reading import NewestSnapshot, Readers
@@ -127,6 +128,7 @@ class Lake:
         self._spill = _own_spill_folder(location)
         self._newest = NewestSnapshot(location.folder / CATALOG_FILE if isinstance(location, FolderLocation) else None)
         self._readers = Readers(self._start_looking)
+        self._plain = PlainTables(self.metadata, self._data_place()) if isinstance(location, FolderLocation) else None
         self.generation = 0  # rises when the engine is started anew; connections of earlier ones are out of date
         self._con = self._connect(create=create)
         self._inlined = self._inlined_tables(self._con)
@@ -224,9 +226,7 @@ class Lake:
         con.execute("SET parquet_metadata_cache = true")  # data files never change, so their footers are read once
 
     def _attach(self, con: duckdb.DuckDBPyConnection, *, create: bool) -> None:
-        data = self._data
-        if data is None and isinstance(self.location, FolderLocation) and (self.location.folder / "data").is_dir():
-            data = self.location.default_data  # a folder that was moved still finds its files
+        data = self._data_place()
         options = ["AUTOMATIC_MIGRATION false", f"DATA_INLINING_ROW_LIMIT {INLINE_ROWS}"]
         options.append(f"CREATE_IF_NOT_EXISTS {'true' if create else 'false'}")
         if data is not None:
@@ -256,6 +256,16 @@ class Lake:
             if not create and ("does not exist" in text or "no DuckLake" in text.lower()):
                 raise DatasetNotFound(f'no data set "{self.location.name}"', where=str(self.location)) from error
             raise StoreError(f"cannot open the catalog: {text}", where=str(self.location)) from error
+
+    def _data_place(self) -> str | None:
+        """Where the data files lie, if not where the catalog says: a folder that was moved still finds its files."""
+        if (
+            self._data is None
+            and isinstance(self.location, FolderLocation)
+            and (self.location.folder / "data").is_dir()
+        ):
+            return self.location.default_data
+        return self._data
 
     # -- reading
 
@@ -329,7 +339,16 @@ class Lake:
     def table(self, name: str, snapshot: int | None = None) -> str:
         """SQL text that reads a table, as it is now or as it was at a snapshot."""
         quoted = '"' + name.replace('"', '""') + '"'
-        return f"lake.{quoted}" if snapshot is None else f"lake.{quoted} AT (VERSION => {int(snapshot)})"
+        if snapshot is None:
+            return f"lake.{quoted}"
+        return self._plainly(name, snapshot) or f"lake.{quoted} AT (VERSION => {int(snapshot)})"
+
+    def _plainly(self, name: str, snapshot: int) -> str | None:
+        if self._plain is None:
+            return None
+        plain, newest = self._plain, self.snapshot()
+        known = plain.known(name, snapshot, newest)
+        return known[0] if known else self.look(lambda con: plain.find(con, name, snapshot, newest))
 
     def look(self, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """What `question` gives of a cursor inside a transaction that sees the newest snapshot; for reading. It is
