@@ -172,7 +172,7 @@ def box_rows(found: Found, placements: Sequence[Placement], classes: Sequence[st
         "h": pa.array(sides[:, 1].astype(np.float64)),
     }
     if points is not None:
-        columns["keypoints"] = pa.array(list(points.reshape(len(points), -1)), pa.list_(pa.float64()))
+        columns["keypoints"] = pa.array(list(points.reshape(len(points), 3 * points.shape[1])), pa.list_(pa.float64()))
     return pa.table(columns)
 
 

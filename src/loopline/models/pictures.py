@@ -2,44 +2,58 @@
 
 from __future__ import annotations
 
-import io
 import os
-from pathlib import Path
+from io import BytesIO
+from typing import BinaryIO, Final
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from loopline.errors import MediaError
+from loopline.media import LOCAL, MAX_PIXELS, mime_of
+from loopline.media.pictures import opened
 from loopline.models.protocol import Picture, UInt8
 
-_TURNED = 274  # the EXIF tag
+_TURNED: Final = 274  # the EXIF tag
+_HEAD: Final = 4096
 
 
 def picture_from_file(path: str | os.PathLike[str], *, at_least: tuple[int, int] | None = None) -> Picture:
     """Raises MediaError where there is no such file or it cannot be decoded to its end."""
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise MediaError(error.strerror or str(error), where=str(path)) from None
-    try:
-        return picture_from_bytes(content, at_least=at_least)
-    except MediaError as error:
-        raise MediaError(error.what, where=str(path)) from None
+    with LOCAL.open(os.fspath(path)) as file:
+        try:
+            return picture_from(file, at_least=at_least)
+        except MediaError as error:
+            raise MediaError(error.what, where=str(path)) from None
 
 
-def picture_from_bytes(content: bytes, *, at_least: tuple[int, int] | None = None) -> Picture:
-    """The first page or frame.
+def picture_from(file: BinaryIO, *, at_least: tuple[int, int] | None = None) -> Picture:
+    """The first page or frame of an open file.
 
     at_least  (w, h): a JPEG may be decoded at a half, a quarter or an eighth of its size if it stays at least twice
               this big, which is quicker by as much and, after the model's own resizing, looks the same
+
+    Raises MediaError.
     """
+    content = file.read()
+    if not content:
+        raise MediaError("is empty")
+    mime = mime_of(content[:_HEAD])
+    if mime.startswith("video/"):
+        raise MediaError("is a video; models look at pictures")
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with opened(BytesIO(content), mime) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise MediaError(f"has {image.width:,} × {image.height:,} pixels: too many to decode safely")
             width, height = image.size
-            turned = image.getexif().get(_TURNED, 1) in (5, 6, 7, 8)
-            if at_least is not None and image.format == "JPEG":
+            turned = mime != "image/tiff" and image.getexif().get(_TURNED, 1) in (5, 6, 7, 8)
+            if at_least is not None and mime == "image/jpeg":
                 wide, high = at_least[::-1] if turned else at_least
                 image.draft(None, (2 * wide, 2 * high))
+            if mime == "image/tiff":  # Pillow turns it by itself
+                image.load()
+                width, height = image.size
+                return Picture(rgb_of(image), width, height)
             rgb = rgb_of(ImageOps.exif_transpose(image))
     except MediaError:
         raise
