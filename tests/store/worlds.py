@@ -130,3 +130,8 @@ def run_python(code: str, *arguments: str, **env: str) -> subprocess.CompletedPr
         text=True,
         check=False,
     )
+
+
+def columns_of(lake: Lake, table: str) -> list[str]:
+    with lake.reading() as con:
+        return list(con.execute(f"FROM {lake.table(table, lake.snapshot())} LIMIT 0").to_arrow_table().column_names)
