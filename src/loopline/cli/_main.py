@@ -26,6 +26,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "In and out": {"add": "transfer:add", "export": "transfer:export"},
     "Look": {"app": "app:app", "query": "look:query", "facets": "look:facets", "histogram": "look:histogram"},
+    "Find": {"similar": "find:similar", "find": "find:find"},
     "Change": {
         "tag": "change:tag",
         "set": "change:set_",
@@ -33,6 +34,11 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "delete": "change:delete",
         "column": "schema:column",
         "field": "schema:field",
+    },
+    "Measure": {
+        "evaluate": "evaluate:evaluate",
+        "evaluations": "evaluate:evaluations",
+        "compare": "evaluate:compare",
     },
     "History": {
         "log": "history:log",
