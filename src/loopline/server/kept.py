@@ -43,6 +43,10 @@ class Kept:
                     self._making.pop(key, None)
         return cast("T", found)
 
+    def peek(self, key: Hashable) -> Sized | None:
+        """The value of `key`, if it is there."""
+        return self._find(key)
+
     def _find(self, key: Hashable) -> Sized | None:
         with self._lock:
             found = self._entries.get(key)

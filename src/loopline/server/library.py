@@ -11,6 +11,7 @@ from loopline.front.dataset import Dataset
 from loopline.front.opening import list_datasets, open_dataset
 from loopline.query.view import View
 from loopline.server.kept import Kept
+from loopline.server.ready import Ready
 from loopline.server.resident import Resident
 from loopline.server.views import Asked, ask
 from loopline.server.wire import ViewSpec
@@ -24,6 +25,7 @@ class Shown:
     name: str
     dataset: Dataset
     resident: Resident
+    ready: Ready
 
     @property
     def lake(self) -> Lake:
@@ -70,5 +72,6 @@ class Library:
                 raise DatasetNotFound(f'no data set "{name}"', hint=near(name, names))
             dataset = self._given.get(name) or open_dataset(name)
             if known is None or known.lake is not dataset.lake:
-                known = self._shown[name] = Shown(name, dataset, Resident(dataset.lake, self._kept))
+                resident = Resident(dataset.lake, self._kept)
+                known = self._shown[name] = Shown(name, dataset, resident, Ready(resident, self._kept))
             return known

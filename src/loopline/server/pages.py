@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loopline.errors import QueryError
 from loopline.kernel.schema import GEOMETRIC, LabelField
-from loopline.query import ops, run
-from loopline.query.compile import Statement, quoted
-from loopline.server.frames import Column, frame, texts
+from loopline.query import run
+from loopline.query.compile import quoted
+from loopline.server.drawn import NO_CLASS, Doubles, DrawnSamples, corners, numbers, share, spans
+from loopline.server.frames import Column, frame
+from loopline.server.library import Shown
 from loopline.server.resident import Ids
 from loopline.server.views import Asked
-
-if TYPE_CHECKING:
-    import duckdb
-
-NO_CLASS: Final = 65_535
-FULL: Final = 65_535.0
-"""Places on a picture are shares of its sides in 65535ths."""
 
 _DRAWN: Final = (
     "id",
@@ -40,71 +37,106 @@ _DRAWN: Final = (
     "value",
 )
 
-Doubles = npt.NDArray[np.float64]
+OUTCOMES: Final = ("tp", "fp", "fn", "ignored")
 
 
-def page(asked: Asked, offset: int, count: int, fields: Sequence[str] | None) -> bytes:
-    """Rows `offset` … `offset + count` of a view as a frame; see docs/app.md for its columns."""
-    ids = asked.ids(offset, count)
-    extra: dict[str, object] = {"snapshot": asked.at, "offset": offset, "count": len(ids)}
-    return frame(columns(asked, ids, fields), extra)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """fields: label fields to draw, None for all · evaluation: the one whose outcomes come along"""
+
+    fields: Sequence[str] | None = None
+    evaluation: str | None = None
 
 
-def columns(asked: Asked, ids: Ids, fields: Sequence[str] | None) -> dict[str, Column]:
-    """The columns for these rows, in their order."""
-    schema = asked.resident.lake.schema(asked.at)
-    shown = [
-        f for f in schema.fields if (fields is None or f.name in fields) and (not asked.field or f.name == asked.field)
-    ]
-
-    def look(cursor: duckdb.DuckDBPyConnection) -> dict[str, Column]:
-        found: dict[str, Column] = {}
-        sample_ids = ids
-        if asked.field:
-            rows = asked.resident.objects(asked.at, asked.field)
-            sample_ids = asked.resident.samples(asked.at).ids[rows.sample_row[rows.of(ids)]]
-            found["object.id"] = ids.astype(np.float64)
-        samples = _samples(asked, cursor, sample_ids)
-        width, height = (_numbers(samples[name]) for name in ("width", "height"))
-        found["id"] = sample_ids.astype(np.float64)
-        found["width"] = np.nan_to_num(width).astype(np.uint32)
-        found["height"] = np.nan_to_num(height).astype(np.uint32)
-        found["media"] = (samples["media"].to_numpy(zero_copy_only=False) == "video").astype(np.uint8)
-        found |= texts("path", samples["path"])
-        for field in shown:
-            table = _objects(asked, cursor, field, ids if asked.field else sample_ids)
-            owner = (
-                pc.index_in(table["id"].combine_chunks(), pa.array(ids))
-                if asked.field
-                else pc.index_in(table["sample_id"].combine_chunks(), pa.array(sample_ids))
-            ).to_numpy(zero_copy_only=False)
-            order = np.lexsort((table["id"].to_numpy(), owner))
-            found |= _drawn(field, table.take(pa.array(order)), owner[order].astype(np.uint32), width, height)
-        if asked.field and f"{asked.field}.box" in found:
-            found["object.box"] = found[f"{asked.field}.box"]
-        return found
-
-    return run.asked(asked.resident.lake, look)
+def page(shown: Shown, asked: Asked, offset: int, count: int, wanted: Wanted = Wanted()) -> bytes:
+    """Rows `offset` … `offset + count` of a view as a frame; docs/app.md lists its columns."""
+    rows = asked.order()[offset : offset + count]
+    extra: dict[str, object] = {"snapshot": asked.at, "offset": offset, "count": len(rows)}
+    return frame(columns(shown, asked, rows, wanted), extra)
 
 
-def _samples(asked: Asked, cursor: duckdb.DuckDBPyConnection, ids: Ids) -> pa.Table:
-    statement = Statement(lambda name: asked.resident.lake.table(name, asked.at))
-    sql = f"SELECT id, width, height, media, path FROM (FROM {statement.table('samples')}) WHERE {_among('id', ids)}"
-    table = run.answered(cursor, statement, sql).to_arrow_table()
-    return table.take(pc.index_in(pa.array(ids), table["id"].combine_chunks()))
+def columns(shown: Shown, asked: Asked, rows: Ids, wanted: Wanted = Wanted()) -> dict[str, Column]:
+    """The columns for these rows of the data set (numbers of samples, or of objects), in their order."""
+    resident, at = asked.resident, asked.at
+    sample_rows = resident.objects(at, asked.field).sample_row[rows].astype(np.int64) if asked.field else rows
+    samples = shown.ready.samples(at)
+    found: dict[str, Column] = {}
+    if asked.field:
+        found["object.id"] = resident.objects(at, asked.field).ids[rows].astype(np.float64)
+    found["id"] = resident.samples(at).ids[sample_rows].astype(np.float64)
+    found["width"], found["height"] = samples.width[sample_rows], samples.height[sample_rows]
+    found["media"] = samples.video[sample_rows]
+    _, letters = spans(samples.path_starts, sample_rows)
+    lengths = samples.path_starts[sample_rows + 1] - samples.path_starts[sample_rows]
+    found["path.bytes"] = samples.path_bytes[letters]
+    found["path.offsets"] = np.concatenate(([0], np.cumsum(lengths))).astype(np.uint32)
+    for field in resident.lake.schema(at).fields:
+        is_asked = wanted.fields is None or field.name in wanted.fields
+        if is_asked and (not asked.field or field.name == asked.field):
+            found |= _field(shown, asked, field, rows, sample_rows, samples, wanted.evaluation)
+    if asked.field and f"{asked.field}.box" in found:
+        found["object.box"] = found[f"{asked.field}.box"]
+    return found
 
 
-def _objects(asked: Asked, cursor: duckdb.DuckDBPyConnection, field: LabelField, ids: Ids) -> pa.Table:
-    """The drawn columns of the kept objects of these samples, or of these objects; masks as whether there is one."""
-    keep = [ops.Where(condition) for name, condition in asked.keep if name == field.name]
-    plan, _ = asked.resident.plan(asked.at, field.name, *keep)
-    rows, own = plan.rows, field.columns()
-    listed = [f"{rows.object_column(name)} AS {quoted(name)}" for name in own if name in _DRAWN]
+def _field(
+    shown: Shown,
+    asked: Asked,
+    field: LabelField,
+    rows: Ids,
+    sample_rows: Ids,
+    samples: DrawnSamples,
+    evaluation: str | None,
+) -> dict[str, Column]:
+    """The columns of one field, named `<field>.<column>`."""
+    resident, name = asked.resident, field.name
+    objects = resident.objects(asked.at, name)
+    owner, at = (np.arange(len(rows)), rows) if asked.field else spans(objects.starts, sample_rows)
+    kept = asked.kept(name)
+    if kept is not None:
+        owner, at = owner[kept[at]], at[kept[at]]
+    found: dict[str, Column] = {
+        f"{name}.sample": owner.astype(np.uint32),
+        f"{name}.id": objects.ids[at].astype(np.float64),
+    }
+    drawn = shown.ready.objects(asked.at, name)
+    if drawn is None or not drawn.is_simple:
+        wide, high = (side[sample_rows].astype(np.float64)[owner] for side in (samples.width, samples.height))
+        ids = objects.ids[at]
+        found |= _drawn(field, _objects(asked, field, ids, resident.samples(asked.at).ids[sample_rows]), wide, high)
+    else:
+        found[f"{name}.class"], found[f"{name}.score"] = drawn.class_code[at], drawn.score[at]
+        if drawn.box is not None:
+            found[f"{name}.box"] = drawn.box[at].ravel()
+        if drawn.mask is not None:
+            found[f"{name}.mask"] = drawn.mask[at]
+    if evaluation:
+        found |= _outcomes(asked, name, evaluation, at)
+    return found
+
+
+def _outcomes(asked: Asked, field: str, evaluation: str, at: Ids) -> dict[str, Column]:
+    """`outcome` u1: 0 none, 1 tp, 2 fp, 3 fn, 4 ignored; nothing for a field that the evaluation is not about."""
+    try:
+        codes = asked.resident.values(asked.at, f"{field}.{evaluation}.outcome")
+    except QueryError:
+        return {}
+    words = np.zeros(codes.missing + 2, np.uint8)
+    words[: len(codes.values)] = [OUTCOMES.index(v) + 1 if v in OUTCOMES else 0 for v in codes.values]
+    return {f"{field}.outcome": words[codes.codes[at]]}
+
+
+def _objects(asked: Asked, field: LabelField, ids: Ids, sample_ids: Ids) -> pa.Table:
+    """The drawn columns of these objects in the order of `ids`; masks as whether there is one."""
+    plan, _ = asked.resident.plan(asked.at, field.name)
+    own = field.columns()
+    listed = [f"{plan.rows.object_column(name)} AS {quoted(name)}" for name in own if name in _DRAWN]
     if "mask" in own:
-        listed.append(f"{rows.object_column('mask')} IS NOT NULL AS has_mask")
+        listed.append(f"{plan.rows.object_column('mask')} IS NOT NULL AS has_mask")
     inner = plan.select(listed, ordered=False)  # the engine moves the condition on ids inside, to the files
-    sql = f"SELECT * FROM ({inner}) WHERE {_among('id' if asked.field else 'sample_id', ids)}"
-    return run.answered(cursor, plan.statement, sql).to_arrow_table()
+    where = _among("id", ids) if asked.field else _among("sample_id", sample_ids)
+    table = run.table(asked.resident.lake, plan.statement, f"SELECT * FROM ({inner}) WHERE {where}")
+    return table.take(pc.index_in(pa.array(ids), table["id"].combine_chunks()))
 
 
 def _among(column: str, ids: Ids) -> str:
@@ -112,26 +144,19 @@ def _among(column: str, ids: Ids) -> str:
     return f"{column} IN ({', '.join(map(str, ids.tolist()))})" if len(ids) else "FALSE"
 
 
-def _drawn(
-    field: LabelField, table: pa.Table, owner: npt.NDArray[np.uint32], width: Doubles, height: Doubles
-) -> Mapping[str, Column]:
-    """The columns of one field, named `<field>.<column>`."""
+def _drawn(field: LabelField, table: pa.Table, wide: Doubles, high: Doubles) -> dict[str, Column]:
+    """What is drawn of some objects, from their rows in the store. `wide`, `high`: pixels of each one's picture."""
     name = field.name
-    wide, high = width[owner], height[owner]
     found: dict[str, Column] = {
-        f"{name}.sample": owner,
-        f"{name}.id": table["id"].to_numpy().astype(np.float64),
         f"{name}.class": _classes(field, table["label"]),
-        f"{name}.score": _numbers(table["score"]).astype(np.float32),
+        f"{name}.score": numbers(table["score"]).astype(np.float32),
     }
     if table["frame"].null_count < len(table):
-        found[f"{name}.frame"] = _numbers(table["frame"]).astype(np.float32)
+        found[f"{name}.frame"] = numbers(table["frame"]).astype(np.float32)
     if "value" in table.column_names:
-        found[f"{name}.value"] = _numbers(table["value"]).astype(np.float32)
+        found[f"{name}.value"] = numbers(table["value"]).astype(np.float32)
     if "x" in table.column_names:
-        x, y, w, h = (_numbers(table[column]) for column in ("x", "y", "w", "h"))
-        corners = (_share(x, wide), _share(y, high), _share(x + w, wide), _share(y + h, high))
-        found[f"{name}.box"] = np.stack(corners, axis=1).ravel()
+        found[f"{name}.box"] = corners(table, wide, high).ravel()
     for column in ("points", "polygons"):
         if column in table.column_names and table[column].null_count < len(table):
             found |= _parts(f"{name}.poly", table[column], wide, high)
@@ -175,20 +200,7 @@ def _starts(lengths: pa.Array) -> Ids:
 
 
 def _pairs(x: Doubles, y: Doubles, wide: Doubles, high: Doubles) -> Column:
-    return np.column_stack((_share(x, wide), _share(y, high))).ravel()
-
-
-def _share(place: Doubles, side: Doubles) -> npt.NDArray[np.uint16]:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.rint(place / side * FULL)
-    found: npt.NDArray[np.uint16] = np.clip(np.nan_to_num(share), 0, FULL).astype(np.uint16)
-    return found
-
-
-def _numbers(column: pa.ChunkedArray) -> Doubles:
-    """Numbers as doubles, a missing one as NaN."""
-    values: Doubles = column.cast(pa.float64()).to_numpy()
-    return values
+    return np.column_stack((share(x, wide), share(y, high))).ravel()
 
 
 def _classes(field: LabelField, labels: pa.ChunkedArray) -> npt.NDArray[np.uint16]:

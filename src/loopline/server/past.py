@@ -82,9 +82,27 @@ def diff_page(shown: Shown, before: str, after: str, offset: int, count: int) ->
     ids = found.touched[offset : offset + count]
     columns: dict[str, Column] = {"id": ids.astype(np.float64), "change": _changes(found.diff.samples, ids)}
     for side, at in (("before", found.diff.before), ("after", found.diff.after)):
-        asked = ask(shown.resident, ViewSpec(snapshot=at))
-        columns |= {f"{side}.{name}": column for name, column in pages.columns(asked, ids, None).items()}
+        columns |= {f"{side}.{name}": column for name, column in _side(shown, at, ids).items()}
     return frame(columns, {"before": found.diff.before, "after": found.diff.after, "offset": offset, "count": len(ids)})
+
+
+def _side(shown: Shown, at: int, ids: Ids) -> dict[str, Column]:
+    """The page's columns at a snapshot. Samples that are not there have no size, no path and no objects."""
+    asked = ask(shown.resident, ViewSpec(snapshot=at))
+    rows = shown.resident.samples(at).of(ids)
+    there = np.flatnonzero(rows >= 0)
+    found = pages.columns(shown, asked, rows[there])
+    for name in ("width", "height", "media"):
+        column = np.zeros(len(ids), found[name].dtype)
+        column[there] = found[name]
+        found[name] = column
+    lengths = np.zeros(len(ids), np.int64)
+    lengths[there] = np.diff(found["path.offsets"].astype(np.int64))
+    found["path.offsets"] = np.concatenate(([0], np.cumsum(lengths))).astype(np.uint32)
+    for name in [name for name in found if name.endswith(".sample")]:
+        found[name] = there[found[name].astype(np.int64)].astype(np.uint32)
+    del found["id"]
+    return found
 
 
 def _changes(table: diffs.TableDiff, ids: Ids) -> Column:

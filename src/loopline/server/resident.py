@@ -94,10 +94,11 @@ class ObjectRows(IdRows):
         super().__init__(ids, token)
         self.sample_row = sample_row
         self.counts = np.bincount(sample_row, minlength=samples).astype(np.int32)
+        self.starts = np.concatenate(([0], np.cumsum(self.counts, dtype=np.int64)))
 
     @property
     def nbytes(self) -> int:
-        return super().nbytes + self.sample_row.nbytes + self.counts.nbytes
+        return super().nbytes + self.sample_row.nbytes + self.counts.nbytes + self.starts.nbytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,6 +193,10 @@ class Resident:
 
         token = ("objects", self._states.at(label_table(field), at), samples.token)
         return self._kept.get(token, make)
+
+    def state(self, table: str, at: int) -> State:
+        """Equal states of a table hold equal rows."""
+        return self._states.at(table, at)
 
     # -- conditions and orders
 

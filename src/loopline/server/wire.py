@@ -98,6 +98,7 @@ class PageIn(Struct, forbid_unknown_fields=True):
     offset: Id = 0
     count: Annotated[int, Meta(ge=0, le=MAX_PAGE)] = 128
     fields: Annotated[tuple[Name, ...], Meta(max_length=100)] | None = None
+    evaluation: Name | None = None  # its outcomes come along
 
 
 class CheckIn(Struct, forbid_unknown_fields=True):

@@ -66,7 +66,9 @@ def layout(shelf: Given, name: str, data: ViewIn) -> bytes:
 @post("/api/d/{name:str}/page", status_code=200, media_type=MEDIA_TYPE, sync_to_thread=True)
 def page(shelf: Given, name: str, data: PageIn) -> bytes:
     """Some rows of a view with what is drawn on them, as a frame."""
-    return paging.page(shelf.shown(name).ask(data.view), data.offset, data.count, data.fields)
+    shown = shelf.shown(name)
+    wanted = paging.Wanted(data.fields, data.evaluation)
+    return paging.page(shown, shown.ask(data.view), data.offset, data.count, wanted)
 
 
 @post("/api/d/{name:str}/facets", status_code=200, sync_to_thread=True)
