@@ -50,7 +50,7 @@ def cards() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in (cards_folder(), *reversed(model_folders())):
         if folder.is_dir():
-            found.update({file.stem: file for file in sorted(folder.glob("*.toml"))})
+            found.update({file.stem: file for file in sorted(folder.glob("*.toml")) if file.name != "zoo.toml"})
     return found
 
 
