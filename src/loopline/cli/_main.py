@@ -27,6 +27,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "In and out": {"add": "transfer:add", "export": "transfer:export"},
     "Look": {"app": "app:app", "query": "look:query", "facets": "look:facets", "histogram": "look:histogram"},
     "Find": {"similar": "find:similar", "find": "find:find"},
+    "Models": {"models": "models:models", "predict": "models:predict", "embed": "models:embed"},
     "Change": {
         "tag": "change:tag",
         "set": "change:set_",
