@@ -137,6 +137,18 @@ def _dota(path: Path) -> Path:
     return test_dota.folder(path, P0001=test_dota.TEXT)
 
 
+def _createml(path: Path) -> Path:
+    sides = '{"x": 8, "y": 6, "width": 4, "height": 2}'
+    file = path / "boxes.json"
+    file.write_text('[{"image": "a.jpg", "annotations": [{"label": "cat", "coordinates": ' + sides + "}]}]")
+    return file
+
+
+def _onehot(path: Path) -> Path:
+    (path / "_classes.csv").write_text("filename, cat, dog\na.jpg, 1, 0\n")
+    return path / "_classes.csv"
+
+
 def _pictures(path: Path) -> Path:
     for name in ("a.jpg", "b.png"):
         Image.new("RGB", (2, 2)).save(path / name)
@@ -172,6 +184,8 @@ SAMPLES: tuple[tuple[str, Callable[[Path], Path]], ...] = (
     ("fiftyone", test_fiftyone.put),
     ("webdataset", test_webdataset.plant),
     ("huggingface", test_huggingface.plant),
+    ("createml", _createml),
+    ("onehot", _onehot),
     ("folder", _pictures),
 )
 """Each registered format has an entry; test_support.py sees to it."""

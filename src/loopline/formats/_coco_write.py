@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -18,10 +17,10 @@ from loopline.formats import _arrow
 from loopline.formats._arrow import ABSENT
 from loopline.formats._coco_chunk import DERIVED, ID, REST
 from loopline.formats._coco_classes import categories_for
-from loopline.formats._coco_folder import OURS, UNSPLIT
 from loopline.formats._files import new_file, new_folder
 from loopline.formats._media import tidy_name
-from loopline.formats._parts import by_split
+from loopline.formats._parts import by_split, folder_names
+from loopline.formats._split_files import OURS
 from loopline.kernel import rle
 from loopline.kernel.exchange import Exportable, Written
 from loopline.kernel.schema import Column, LabelField
@@ -62,7 +61,7 @@ def write_coco(what: Exportable, target: Path, *, fields: Sequence[str], results
 
     parts = {} if target.suffix.lower() == ".json" else by_split(what)
     if parts:
-        files = [target / "annotations" / name for name in _file_names(parts)]
+        files = [target / "annotations" / f"{OURS}_{name}.json" for name in folder_names(parts).values()]
         with new_folder(target / "annotations") as folder:  # files of other splits, from an older export, go
             for file, part in zip(files, parts.values(), strict=True):
                 put(folder / file.name, part)
@@ -71,18 +70,6 @@ def write_coco(what: Exportable, target: Path, *, fields: Sequence[str], results
         put(files[0], what)
     counts = sum(one.samples for one in made), sum(one.objects for one in made)
     return Written(files, *counts, {name: n for name, n in sorted(lost.items()) if n})
-
-
-def _file_names(splits: Iterable[str | None]) -> list[str]:
-    """instances_<split>.json for each split; a number behind it where two would be the same."""
-    names: list[str] = []
-    for split in splits:
-        stem = name = re.sub(r"[^\w.-]+|\A\.+", "_", split or UNSPLIT)
-        number = 2
-        while f"{OURS}_{name}.json".lower() in {n.lower() for n in names}:
-            name, number = f"{stem}_{number}", number + 1
-        names.append(f"{OURS}_{name}.json")
-    return names
 
 
 def _holds(label_field: LabelField) -> bool:

@@ -50,6 +50,10 @@ def find_masks(path: Path, media: Path | None) -> MaskSet | None:
         pictures = [n for n in names if _is_picture(n) and not in_mask_folder(n)]
         if masks and pictures:
             return _paired(path, path, pictures, masks)
+        masks = beside_pictures(names)
+        if masks:
+            known = set(masks)
+            return _paired(path, path, [n for n in names if _is_picture(n) and n not in known], masks)
     masks = [n for n in names if _is_mask(n)]
     if not masks:
         return None
@@ -117,6 +121,17 @@ def in_mask_folder(name: str) -> bool:
     (True, True, False)
     """
     return any(_MASK_FOLDER.match(part) for part in name.split("/")[:-1])
+
+
+def beside_pictures(names: Sequence[str]) -> list[str]:
+    """Masks that lie beside their pictures, as Roboflow writes them: a.jpg, a_mask.png.
+
+    >>> beside_pictures(["train/a.jpg", "train/a_mask.png", "train/face_mask.png"])
+    ['train/a_mask.png']
+    """
+    stems = {os.path.splitext(n)[0] for n in names if _is_picture(n)}  # noqa: PTH122
+    ends = [(n, n.lower().rpartition("_mask.")) for n in names if _is_mask(n)]
+    return [name for name, (stem, mark, _) in ends if mark and name[: len(stem)] in stems]
 
 
 def _is_mask(name: str) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,18 @@ def by_split(what: Exportable) -> dict[str | None, Exportable]:
         return {}
     order = sorted(ids, key=lambda s: (s is None, s != "train", s != "val", s != "test", s or ""))
     return {split: _Part(what, split, np.sort(np.concatenate(ids[split]))) for split in order}
+
+
+def folder_names(splits: Iterable[str | None], none: str = "unsplit") -> dict[str | None, str]:
+    """A name for each split that can be a file's or folder's; a number behind it where two would be the same."""
+    names: dict[str | None, str] = {}
+    for split in splits:
+        stem = name = re.sub(r"[^\w.-]+|\A\.+", "_", split or none)
+        number = 2
+        while name.lower() in {n.lower() for n in names.values()}:
+            name, number = f"{stem}_{number}", number + 1
+        names[split] = name
+    return names
 
 
 @dataclass(frozen=True, slots=True)

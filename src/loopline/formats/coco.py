@@ -13,16 +13,17 @@ from typing import Any, Final
 
 from loopline.errors import FormatError
 from loopline.formats._coco_chunk import ID
-from loopline.formats._coco_folder import ROBOFLOW, UNSPLIT, Part, candidates, one_set, read_parts
 from loopline.formats._coco_labels import Truth
 from loopline.formats._coco_read import CocoReader
 from loopline.formats._coco_write import write_coco
 from loopline.formats._format import FileFormat
 from loopline.formats._jsonstream import Elements, JsonFile
 from loopline.formats._media import tidy_name
+from loopline.formats._split_files import UNSPLIT, Part, candidates, one_set, read_parts
 from loopline.kernel.exchange import Event, Sniffed, Source
 from loopline.kernel.schema import DatasetSchema
 
+ROBOFLOW: Final = "_annotations.coco.json"
 _HEAD: Final = 1 << 16
 _KEY: Final = re.compile(rb'"([^"\\]{1,64})"\s*:')
 _OURS: Final = frozenset({b"bbox", b"category_id", b"segmentation", b"keypoints", b"caption", b"iscrowd"})

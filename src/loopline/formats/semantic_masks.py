@@ -1,7 +1,7 @@
 """Folders of semantic masks: one picture of class numbers (palette, grey of 8 or 16 bits) or class colours a picture.
 
 Known layouts: images/ and masks/ (also annotations/, labels/, train/ and train_labels/, ...; splits inside or
-outside), CamVid (colours and class_dict.csv), Cityscapes (leftImg8bit and gtFine), or a folder of masks alone.
+outside), masks beside their pictures (a.jpg, a_mask.png: Roboflow), CamVid (colours and class_dict.csv), Cityscapes (leftImg8bit and gtFine), or a folder of masks alone.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -17,15 +18,18 @@ from loopline.formats import _cityscapes, _masks
 from loopline.formats._class_table import find_table, read_table, table_text
 from loopline.formats._files import new_file, new_folder
 from loopline.formats._format import FileFormat
-from loopline.formats._mask_layout import find_masks, in_mask_folder, some_masks
+from loopline.formats._mask_layout import beside_pictures, find_masks, in_mask_folder, some_masks
 from loopline.formats._mask_read import MaskReader, table_of
 from loopline.formats._place import Media, checked, place
 from loopline.formats._shapes import Fault
+from loopline.formats._split_files import split_folders
 from loopline.formats._support import support
 from loopline.formats._unheld import count_columns, count_labels
 from loopline.kernel.exchange import Event, Exportable, Sniffed, Source, Written
 
+ROBOFLOW: Final = "_classes.csv"
 _MOST_SNIFFED: Final = 16 << 20
+_LOOK: Final = 300  # files of a folder
 
 
 def sniff(path: Path) -> Sniffed | None:
@@ -34,6 +38,9 @@ def sniff(path: Path) -> Sniffed | None:
         return None
     if _cityscapes.is_root(path):
         return Sniffed(0.95, "Cityscapes: leftImg8bit and gtFine")
+    for folder in split_folders(path):
+        if (folder / ROBOFLOW).is_file() and beside_pictures(sorted(p.name for p in islice(folder.iterdir(), _LOOK))):
+            return Sniffed(0.9, f"semantic masks beside their pictures, classes in {ROBOFLOW}")
     for mask in some_masks(path):
         try:
             found = _masks.decode(mask.read_bytes()) if mask.stat().st_size < _MOST_SNIFFED else None
@@ -66,7 +73,8 @@ def read(source: Source, *, classes: Path | str | None = None, void: int | None 
             where=str(path),
             hint="name the folder that holds images/ and masks/",
         )
-    file = Path(classes) if classes is not None else find_table([one.mask_root, one.root, one.mask_root.parent])
+    near = [one.mask_root / Path(name).parent for name in one.masks if name][:1]
+    file = Path(classes) if classes is not None else find_table([one.mask_root, one.root, one.mask_root.parent, *near])
     table = read_table(file) if file is not None else None
     return MaskReader(source, one, table, [path, one.root], void).events()
 

@@ -23,6 +23,7 @@ from loopline.formats import _arrow, _table_csv
 from loopline.formats._columns import ARROW
 from loopline.formats._files import new_file
 from loopline.formats._format import FileFormat
+from loopline.formats._split_files import UNSPLIT, Part, candidates, one_set, read_parts
 from loopline.formats._table_columns import meaning
 from loopline.formats._table_read import COLUMNS_KEY, FIELD_KEY, TableReader
 from loopline.kernel import rle
@@ -33,7 +34,11 @@ _NOT_WRITTEN: Final = frozenset({"id", "sample_id"})
 
 
 def sniff_csv(path: Path) -> Sniffed | None:
-    """A text table whose header names pictures."""
+    """A text table whose header names pictures; a folder with such a table of boxes for each split."""
+    if path.is_dir():
+        parts = _parts(path)
+        told = ", ".join(p.split or UNSPLIT for p in parts)
+        return Sniffed(0.8, f"tables of box labels: {told}") if parts else None
     if not path.is_file() or path.suffix.lower() not in (".csv", ".tsv"):
         return None
     try:
@@ -42,6 +47,19 @@ def sniff_csv(path: Path) -> Sniffed | None:
     except FormatError:
         return None
     return Sniffed(0.6, f"a table of {_rows_are(found.kind)}: {', '.join(names[:8])}")
+
+
+def _parts(folder: Path) -> list[Part]:
+    """The tables of a folder, if they are one data set with splits."""
+    found = []
+    for file in candidates(folder, "*.csv"):
+        try:
+            if meaning(_table_csv.header(file)[0], str(file)).kind == "box":
+                found.append(file)
+        except FormatError:
+            continue
+    parts = one_set(found, folder) if found else []
+    return parts if any(part.split for part in parts) else []
 
 
 def sniff_parquet(path: Path) -> Sniffed | None:
@@ -61,13 +79,19 @@ def _rows_are(kind: FieldKind | None) -> str:
 
 
 def read_csv(source: Source, *, normalized: bool = False, kind: FieldKind | None = None) -> Iterator[Event]:
-    """A CSV file as events.
+    """A CSV file, or a folder with one for each split, as events.
 
     normalized   boxes are shares of the picture's width and height, which the table must have
     kind         what the rows are, where the columns do not tell: "polyline", ...
     Raises       FormatError where no column names the pictures.
     """
-    return _reader(source, normalized, kind).csv()
+
+    def one(mine: Source) -> Iterator[Event]:
+        return _reader(mine, normalized, kind).csv()
+
+    if source.path.is_dir() and (parts := _parts(source.path.absolute())):
+        return read_parts(parts, source, source.path.absolute(), one)
+    return one(source)
 
 
 def read_parquet(source: Source, *, normalized: bool = False, kind: FieldKind | None = None) -> Iterator[Event]:

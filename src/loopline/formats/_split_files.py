@@ -1,4 +1,4 @@
-"""Several COCO files that are one data set: a file for each split."""
+"""Several label files that are one data set: a JSON file for each split."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from loopline.formats._media import split_named
 from loopline.kernel.exchange import Event, FieldFound, LabelRows, Problem, SampleRows, Source
 from loopline.kernel.schema import DatasetSchema
 
-ROBOFLOW: Final = "_annotations.coco.json"
 OURS: Final = "instances"
 UNSPLIT: Final = "unsplit"
 _CODES: Final = 1 << 40  # category ids of a file start at its number times this
@@ -24,19 +23,24 @@ _MOST: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A COCO file of a folder; `kind` is its name without the split."""
+    """A label file of a folder; `kind` is its name without the split."""
 
     file: Path
     kind: str
     split: str | None
 
 
-def candidates(folder: Path) -> list[Path]:
-    """JSON files that may be COCO: in the folder, in `annotations`, and in the folders of splits."""
-    places = [folder, folder / "annotations"]
-    places += [p for p in sorted(folder.iterdir())[:_MOST] if p.is_dir() and split_named(p.name)]
-    found = [p for place in places if place.is_dir() for p in sorted(place.glob("*.json"))[:_MOST]]
-    return [p for p in found if not p.is_symlink()]
+def split_folders(folder: Path) -> list[Path]:
+    """The folder, and the folders of splits in it."""
+    return [folder, *(p for p in sorted(folder.iterdir())[:_MOST] if p.is_dir() and split_named(p.name))]
+
+
+def candidates(folder: Path, pattern: str = "*.json") -> list[Path]:
+    """Files that may be label files: in the folder, in `annotations`, and in the folders of splits."""
+    top, *splits = split_folders(folder)
+    places = [place for place in (top, top / "annotations", *splits) if place.is_dir()]
+    found = [p for place in places for p in sorted(place.glob(pattern))[:_MOST]]
+    return [p for p in found if p.is_file() and not p.is_symlink()]
 
 
 def part_of(file: Path, top: Path) -> Part:
