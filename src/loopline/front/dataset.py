@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from loopline.formats._place import Media
     from loopline.front.adding import Preview
     from loopline.front.evaluating.stored import Evaluation
+    from loopline.front.finding.similar import Likeness, Similar
+    from loopline.front.finding.find import Find
     from loopline.front.own_media import Keep
     from loopline.front.predicting import ModelLike
     from loopline.kernel.detections import BadRows
@@ -124,6 +126,25 @@ class Dataset:
             samples = count("samples")
         names = tuple(v.name for v in self.versions())
         return Info(self.name, str(self._lake.location), at, samples, objects, dict(tag_rows), names, schema)
+
+    @property
+    def find(self) -> Find:
+        """What is doubled, leaking, odd, lopsided, or worth labelling next: `ds.find.duplicates()` and others."""
+        from loopline.front.finding.find import Find
+
+        return Find(self._writable(), self.view())
+
+    def similar(self, to: Likeness, *, key: str | None = None, within: View | None = None, limit: int = 100) -> Similar:
+        """What is most like something, by an embedding.
+
+        to      an id or several (of samples, or objects where the embedding is of objects), a view of them, a vector,
+                the path of a picture's file, or words, where the model knows words. What is given is no answer itself
+        key     of the embedding; may be left out where there is only one
+        within  look among these samples only
+        """
+        from loopline.front.finding.similar import similar
+
+        return similar(self._lake, self.view(), to, key=key, within=within, limit=limit)
 
     def close(self) -> None:
         self._lake.close()

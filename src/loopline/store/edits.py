@@ -5,6 +5,7 @@ Rows are named by their ids (int64), so the same functions serve one object in a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -42,6 +43,34 @@ def set_column(lake: Lake, name: str, ids: Ids, values: object, *, message: str 
         return set_
 
     return lake.commit("set", body, message=message or f"set {name}")
+
+
+def set_columns(lake: Lake, columns: Sequence[Column], ids: Ids, values: pa.Table, *, message: str = "") -> int:
+    """Set several sample columns of the user's at some samples in one snapshot; columns that are not there are made.
+
+    values: a column for each of `columns`, as long as `ids`. Raises BadValue when they do not fit, or a column of the
+    name is there with another type.
+    """
+
+    def body(tx: Transaction) -> int:
+        schema = tx.schema()
+        known = {column.name: column for column in schema.columns}
+        arrays = {"id": pa.array(ids, pa.int64())}
+        for column in columns:
+            before = known.get(column.name)
+            if before is None:
+                schema.check_new(column.name, "sample column")
+                tables.add_column(tx, column)
+            elif before.type != column.type:
+                raise BadValue(
+                    f'the column "{column.name}" holds {before.type}, not {column.type}', hint="rename that column first"
+                )
+            arrays[column.name] = _as_long_as(ids, column.name, before or column, values[column.name])
+        set_ = _update(tx, "samples", pa.table(arrays))
+        tx.details.update(columns=[column.name for column in columns], samples=set_)
+        return set_
+
+    return lake.commit("set", body, message=message or f"set {', '.join(column.name for column in columns)}")
 
 
 def _settable(schema: DatasetSchema, name: str) -> Column:
