@@ -15,7 +15,7 @@ import pytest
 
 from loopline.errors import BadValue, Conflict, DatasetExists, DatasetNotFound, MissingDependency, StoreError
 from loopline.kernel.schema import LabelField
-from loopline.store import edits, extensions, tables, tags, versions
+from loopline.store import edits, extensions, patience, tables, tags, versions
 from loopline.store import lake as lakes
 from loopline.store.ingest import ingest
 from loopline.store.lake import Lake, Transaction
@@ -191,11 +191,11 @@ def test_a_conflict_is_tried_again_and_then_given_up(lake: Lake, monkeypatch: py
             raise duckdb.TransactionException("Transaction conflict: made up")
         return "done"
 
-    monkeypatch.setattr(lakes.time, "sleep", lambda s: None)
+    monkeypatch.setattr(patience.time, "sleep", lambda s: None)
     assert lake.commit("try", body) == "done"
     assert len(tries) == 3
     tries[:] = [0] * -(10**6)
-    monkeypatch.setattr(lakes, "RETRIES", 2)
+    monkeypatch.setattr(patience, "RETRIES", 2)
     tries.clear()
     with pytest.raises(Conflict, match="gave up on try after 2 tries"):
         lake.commit("try", body)

@@ -13,7 +13,8 @@ from loopline.errors import FormatError, NothingAdded
 from loopline.kernel.exchange import Event, Problem
 from loopline.kernel.schema import SAMPLE_COLUMNS, Column
 from loopline.store import fit, tables
-from loopline.store.lake import Lake, OutOfDate, Transaction, current_author, memory_limit, spill_folder
+from loopline.store.attached import memory_limit
+from loopline.store.lake import Lake, OutOfDate, Transaction, current_author, spill_folder
 from loopline.store.recognise import Same as Same
 from loopline.store.recognise import match_sql
 from loopline.store.stage import Problems, Stage

@@ -12,10 +12,9 @@ import getpass
 import os
 import shutil
 import threading
-import time
 import uuid
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -27,89 +26,18 @@ from filelock import FileLock, Timeout
 
 from loopline.errors import Conflict, DatasetExists, DatasetNotFound, ReadOnlyVersion, StoreError
 from loopline.kernel.schema import DatasetSchema
-from loopline.store import extensions, tables
+from loopline.store import attached, patience, tables
 from loopline.store.files import PlainTables
 from loopline.store.location import CATALOG_FILE, FolderLocation, Location, PostgresLocation
-from loopline.store.patience import is_conflict, is_stale, pause_s
+from loopline.store.patience import is_conflict, is_stale, patiently
 from loopline.store.reading import NewestSnapshot, Readers
-from loopline.store.storage import has_files, needs_s3, use_s3
+from loopline.store.storage import has_files
+from loopline.store.transaction import Transaction as Transaction  # verbs take it from here
 
 T = TypeVar("T")
 
-INLINE_ROWS: Final = 64
-"""Writes of at most this many rows go into the catalog, not into a Parquet file of their own: a session of single
-edits would otherwise leave hundreds of tiny files. `upkeep` moves them to Parquet."""
-
-FEW_KEYS: Final = 16
-KEY_BLOCK: Final = 256
-"""Single additions take their keys from a block of this size, so that they need not all change the counter row."""
-
 LOCK_TIMEOUT_S: Final = 600.0
 LOCK_POLL_S: Final = 0.003
-RETRIES: Final = 30
-
-_CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {  # nothing is downloaded
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-}
-
-
-class Transaction:
-    """The inside of one verb. Every statement goes into one snapshot, or none does. `base` is the snapshot it sees."""
-
-    def __init__(self, lake: Lake, con: duckdb.DuckDBPyConnection) -> None:
-        self.lake = lake
-        self.con = con
-        self.details: dict[str, object] = {}  # kept with the snapshot, shown by the log
-        self.left_over: dict[str, range] = {}  # keys that are this process's once the transaction is committed
-        self._schema: DatasetSchema | None = None
-        self._same_schema = True  # as `base` has
-        # What others commit from here on is not seen.
-        self.base = self.number("SELECT id FROM ducklake_current_snapshot('lake')")
-
-    def execute(self, sql: str, parameters: Sequence[object] = ()) -> duckdb.DuckDBPyConnection:
-        return self.con.execute(sql, parameters or None)
-
-    def one(self, sql: str, parameters: Sequence[object] = ()) -> tuple[object, ...]:
-        row: tuple[object, ...] | None = self.execute(sql, parameters).fetchone()
-        if row is None:
-            raise StoreError("the store gave no answer where it must give one", where=sql)
-        return row
-
-    def number(self, sql: str, parameters: Sequence[object] = ()) -> int:
-        """The one number that a statement gives, such as a count or how many rows it changed."""
-        value = self.one(sql, parameters)[0]
-        return value if isinstance(value, int) else 0
-
-    def table(self, name: str) -> str:
-        return self.lake.table(name)
-
-    def schema(self) -> DatasetSchema:
-        """The schema as this transaction has it."""
-        if self._schema is None:
-            known = self.lake.known_schema(self.base) if self._same_schema else None
-            self._schema = known or tables.read_schema(self.con, self.table("field"))
-        return self._schema
-
-    def forget_schema(self) -> None:
-        self._schema, self._same_schema = None, False
-
-    def reserve(self, counter: str, count: int) -> int:
-        """The first of `count` new keys that nobody else gets, ever.
-
-        The counter row is changed in this transaction, so two writers that take the same block collide and one of
-        them tries again. Of a block taken for a few keys the rest serves this process's next transactions.
-        """
-        few = count <= FEW_KEYS and counter == "object"  # samples are shown by their ids: those rise with time
-        spare = self.lake.spare_keys(counter, count) if few else None
-        if spare is not None:
-            return spare
-        block = KEY_BLOCK if few else count
-        first = self.number(f"SELECT next FROM {self.table('counter')} WHERE name = ?", [counter])
-        self.execute(f"UPDATE {self.table('counter')} SET next = next + ? WHERE name = ?", [block, counter])
-        if few:
-            self.left_over[counter] = range(first + count, first + block)
-        return first
 
 
 class OutOfDate(Exception):
@@ -209,53 +137,8 @@ class Lake:
         self.close()
 
     def _connect(self, *, create: bool) -> duckdb.DuckDBPyConnection:
-        con = duckdb.connect(":memory:", config=_CONFIG)
-        try:
-            self._configure(con)
-            self._attach(con, create=create)
-        except BaseException:
-            con.close()
-            raise
-        return con
-
-    def _configure(self, con: duckdb.DuckDBPyConnection) -> None:
-        extensions.load(con, "ducklake")
-        extensions.load(con, "sqlite_scanner" if isinstance(self.location, FolderLocation) else "postgres_scanner")
-        con.execute("SET memory_limit = ?", [memory_limit()])
-        con.execute("SET temp_directory = ?", [str(self._spill / f"engine-{self.generation}")])
-        con.execute("SET parquet_metadata_cache = true")  # data files never change, so their footers are read once
-
-    def _attach(self, con: duckdb.DuckDBPyConnection, *, create: bool) -> None:
-        data = self._data_place()
-        options = ["AUTOMATIC_MIGRATION false", f"DATA_INLINING_ROW_LIMIT {INLINE_ROWS}"]
-        options.append(f"CREATE_IF_NOT_EXISTS {'true' if create else 'false'}")
-        if data is not None:
-            options += [f"DATA_PATH '{data.replace(chr(39), chr(39) * 2)}'", "OVERRIDE_DATA_PATH true"]
-        if isinstance(self.location, FolderLocation):
-            # Readers go on while somebody commits, and a busy catalog is waited for.
-            options += ["META_JOURNAL_MODE 'WAL'", "META_BUSY_TIMEOUT 20000"]
-        else:
-            options.append(f"METADATA_SCHEMA '{self.location.schema}'")
-        if needs_s3(data):
-            use_s3(con)
-        catalog = self.location.catalog.replace("'", "''")
-
-        def attach() -> None:
-            con.execute(f"ATTACH 'ducklake:{catalog}' AS lake ({', '.join(options)})")
-
-        try:
-            try:
-                self._patiently(attach)
-            except duckdb.Error as error:
-                if "requires the extension httpfs" not in str(error):
-                    raise
-                use_s3(con)  # the catalog knows that the files lie there
-                self._patiently(attach)
-        except duckdb.Error as error:
-            text = str(error)
-            if not create and ("does not exist" in text or "no DuckLake" in text.lower()):
-                raise DatasetNotFound(f'no data set "{self.location.name}"', where=str(self.location)) from error
-            raise StoreError(f"cannot open the catalog: {text}", where=str(self.location)) from error
+        spill = self._spill / f"engine-{self.generation}"
+        return attached.connect(self.location, self._data_place(), spill=spill, create=create)
 
     def _data_place(self) -> str | None:
         """Where the data files lie, if not where the catalog says: a folder that was moved still finds its files."""
@@ -305,7 +188,7 @@ class Lake:
         others in their place. An engine that has read of them goes on looking for them, for ever, and over PostgreSQL
         it dies of that (DuckLake issues 1305 and 1413): then only a new engine helps."""
         try:
-            there = self._patiently(lambda: self._inlined_tables(self._con))
+            there = patiently(lambda: self._inlined_tables(self._con))
         except duckdb.Error as error:
             if not is_stale(error):
                 raise
@@ -326,15 +209,12 @@ class Lake:
 
     def read(self, look: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """What `look` gives of a cursor; it is called again where the catalog was busy, or in upkeep, just then."""
-        for attempt in range(RETRIES):
-            try:
-                with self.reading() as con:
-                    return look(con)
-            except duckdb.Error as error:
-                if not (is_conflict(error) or is_stale(error)) or attempt == RETRIES - 1:
-                    raise
-            time.sleep(pause_s(attempt))
-        raise AssertionError("unreachable")
+
+        def once() -> T:
+            with self.reading() as con:
+                return look(con)
+
+        return patiently(once, passes=_passes)
 
     def table(self, name: str, snapshot: int | None = None) -> str:
         """SQL text that reads a table, as it is now or as it was at a snapshot."""
@@ -356,18 +236,18 @@ class Lake:
 
         Starting a transaction costs as much as a small query, so it is kept ready for the next look.
         """
-        for attempt in range(RETRIES):
+
+        def once() -> T:
             newest = self.snapshot()
             self._after_fork()
             try:
                 with self._readers.lend(newest) as con:
                     return question(con)
-            except duckdb.Error as error:
-                if not (is_conflict(error) or is_stale(error)) or attempt == RETRIES - 1:
-                    raise
-                self._readers.close()
-            time.sleep(pause_s(attempt))
-        raise AssertionError("unreachable")
+            except duckdb.Error:
+                self._readers.close()  # the others may be no better
+                raise
+
+        return patiently(once, passes=_passes)
 
     def _start_looking(self) -> tuple[duckdb.DuckDBPyConnection, int]:
         con = self.cursor()
@@ -381,7 +261,7 @@ class Lake:
                 raise
             return int(row[0]) if row else 0
 
-        return con, self._patiently(begin)
+        return con, patiently(begin)
 
     def snapshot(self) -> int:
         """Number of the newest snapshot."""
@@ -436,22 +316,27 @@ class Lake:
         with rising pauses. `con` is a connection whose temporary tables `body` reads; else a new one.
         Raises Conflict when other writers kept winning; OutOfDate when `con` is of an earlier `generation`.
         """
-        with self._queue():
-            for attempt in range(RETRIES):
-                with self.reading() as own:  # looks whether the engine is up to date
-                    if generation not in (None, self.generation):
-                        raise OutOfDate
-                    try:
-                        return self._once(con or own, verb, body, message, author or current_author())
-                    except duckdb.Error as error:
-                        if not (is_conflict(error) or (con is None and is_stale(error))):
-                            raise
-                time.sleep(pause_s(attempt))
-        raise Conflict(
-            f"other writers kept winning: gave up on {verb} after {RETRIES} tries",
-            where=str(self.location),
-            hint="try again when it is quieter",
-        )
+
+        def passes(error: duckdb.Error) -> bool:
+            return is_conflict(error) or (con is None and is_stale(error))
+
+        def once() -> T:
+            with self.reading() as own:  # looks whether the engine is up to date
+                if generation not in (None, self.generation):
+                    raise OutOfDate
+                return self._once(con or own, verb, body, message, author or current_author())
+
+        try:
+            with self._queue():
+                return patiently(once, passes=passes)
+        except duckdb.Error as error:
+            if not passes(error):
+                raise
+            raise Conflict(
+                f"other writers kept winning: gave up on {verb} after {patience.RETRIES} tries",
+                where=str(self.location),
+                hint="try again when it is quieter",
+            ) from error
 
     def _once(
         self, con: duckdb.DuckDBPyConnection, verb: str, body: Callable[[Transaction], T], message: str, author: str
@@ -516,17 +401,6 @@ class Lake:
         finally:
             lock.release()
 
-    def _patiently(self, look: Callable[[], T]) -> T:
-        """`look()`, again while the catalog is busy."""
-        for attempt in range(RETRIES):
-            try:
-                return look()
-            except duckdb.Error as error:
-                if not is_conflict(error) or attempt == RETRIES - 1:
-                    raise
-                time.sleep(pause_s(attempt))
-        raise AssertionError("unreachable")
-
 
 _abandoned: list[duckdb.DuckDBPyConnection] = []
 _open_lakes: weakref.WeakSet[Lake] = weakref.WeakSet()
@@ -543,17 +417,16 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def memory_limit() -> str:
-    """What the engine may hold before it goes to disk: `$LOOPLINE_MEMORY`, or 1 GB."""
-    return os.environ.get("LOOPLINE_MEMORY") or "1GB"
-
-
 def current_author() -> str:
     """`$LOOPLINE_AUTHOR`, or the name of the user who runs this."""
     try:
         return os.environ.get("LOOPLINE_AUTHOR") or getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
+
+
+def _passes(error: duckdb.Error) -> bool:
+    return is_conflict(error) or is_stale(error)
 
 
 @contextmanager

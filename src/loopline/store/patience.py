@@ -1,11 +1,17 @@
-"""Which errors of the engine pass by themselves, and how long to wait for that."""
+"""Which errors of the engine pass by themselves, and waiting for that."""
 
 from __future__ import annotations
 
 import random
-from typing import Final
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 import duckdb
+
+T = TypeVar("T")
+
+RETRIES: Final = 30
 
 _CONFLICTS: Final = (
     "database is locked",
@@ -19,6 +25,21 @@ _CONFLICTS: Final = (
 def pause_s(attempt: int) -> float:
     """Rising, and never the same for two who wait."""
     return min(2.0, 0.005 * 2.0**attempt) * random.uniform(0.5, 1.5)
+
+
+def patiently(call: Callable[[], T], *, passes: Callable[[duckdb.Error], bool] | None = None) -> T:
+    """`call()`, again with rising pauses while it fails with an error that `passes`: by default, a busy catalog.
+
+    Raises that error after RETRIES tries.
+    """
+    for attempt in range(RETRIES):
+        try:
+            return call()
+        except duckdb.Error as error:
+            if attempt == RETRIES - 1 or not (passes or is_conflict)(error):
+                raise
+        time.sleep(pause_s(attempt))
+    raise AssertionError("unreachable")
 
 
 def is_stale(error: duckdb.Error) -> bool:
