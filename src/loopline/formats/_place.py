@@ -11,6 +11,8 @@ from typing import Literal, TypeAlias, get_args
 
 from loopline.errors import FormatError, MediaError
 from loopline.kernel.exchange import Exportable, Written
+from loopline.media.archives import split_archive
+from loopline.media.opening import open_media
 from loopline.media.references import is_url, media_file, relative_path
 
 Media: TypeAlias = Literal["copy", "link", "none"]
@@ -36,12 +38,28 @@ def place(root: str | None, path: str, target: Path, media: Media) -> str:
     except MediaError:
         return "pictures with a path that leads out of their folder"
     if not os.path.isfile(source):  # noqa: PTH113  a million of them
-        return "missing pictures"
+        return _from_archive(root, path, source, target, media)
     target.parent.mkdir(parents=True, exist_ok=True)
     if media == "link":
         target.symlink_to(source)
     else:
         shutil.copyfile(source, target)
+    return ""
+
+
+def _from_archive(root: str, path: str, source: str, target: Path, media: Media) -> str:
+    """As `place`, for what is no file of its own."""
+    if split_archive(source) is None:
+        return "missing pictures"
+    if media == "link":
+        return "pictures in an archive, not linked"
+    try:
+        with open_media(root, path) as content:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as out:
+                shutil.copyfileobj(content, out)
+    except MediaError:
+        return "missing pictures"
     return ""
 
 

@@ -41,7 +41,8 @@ from loopline.kernel.schema import (
     field_from_json,
     unique_name,
 )
-from loopline.media.references import is_url, media_file
+from loopline.media.opening import open_media
+from loopline.media.references import is_url
 
 SUPPORT: Final = support(
     **dict.fromkeys(("boxes", "masks", "polygons", "keypoints", "attributes", "tracks"), "exact"),
@@ -417,7 +418,7 @@ def _write_sample(
     try:
         if root is None or is_url(root):
             raise MediaError("remote")
-        with Path(media_file(root, picture.path)).open("rb") as content:
+        with open_media(root, picture.path) as content:
             _add(archive, f"{key}{ending}", content, content.seek(0, 2))
     except (MediaError, OSError):
         pictures.lost["pictures that are not there, or remote"] += 1

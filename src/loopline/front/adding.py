@@ -228,11 +228,14 @@ def _incoming(
     progress: Progress,
     stop: StopSignal,
 ) -> AbstractContextManager[Incoming]:
+    as_it_is = name == _SHARDS or "extract_to" in (options or {})
+    folder = labels is None and not is_url(str(path)) and Path(path).is_dir()
     return incoming(
         lake.location.cache,
         str(path),
         None if labels is None else str(labels),
-        as_it_is=name == _SHARDS or "extract_to" in (options or {}),
+        as_it_is=as_it_is,
+        room=as_it_is or (folder and registry.get(_SHARDS).sniff(Path(path)) is not None),
         limit=limit,
         progress=progress,
         stop=stop,
@@ -256,6 +259,8 @@ def _chosen(found: Incoming, name: str | None, options: Mapping[str, object] | N
         if media is None and _is_shard(Path(stand.origin), path):
             return _shards(Path(stand.origin), found, given)
     reader, sniffed = registry.detect(path)
+    if reader.name == _SHARDS and media is None and "extract_to" not in given and stand is None:
+        return _shards(path, found, given)
     return _Named(reader, sniffed.saw, path, media, given)
 
 

@@ -93,6 +93,7 @@ def incoming(
     labels: str | None,
     *,
     as_it_is: bool = False,
+    room: bool = False,
     limit: int | None = None,
     progress: Progress,
     stop: StopSignal,
@@ -100,11 +101,16 @@ def incoming(
     """What stands for `path` and `labels` while the block runs; themselves where they are plain files and folders.
 
     as_it_is   a local archive is read by the format itself
+    room       a folder is needed in any case
     limit      bytes that an archive may unpack to; see `unpack`
 
     An import that was killed leaves its folder behind; the next one removes it.
     Raises FormatError, MediaError, MissingDependency, Stopped, all with places that the user knows.
     """
+    named = [text for text in (path, labels) if text is not None]
+    if not room and not any(is_url(text) or split_archive(str(Path(text).absolute())) for text in named):
+        yield Incoming(cache, Path(path), None if labels is None else Path(labels))
+        return
     base = (cache / _FOLDER).absolute()
     base.mkdir(parents=True, exist_ok=True)
     _sweep(base)
@@ -128,14 +134,12 @@ def incoming(
             raise
         finally:
             shutil.rmtree(own, ignore_errors=True)
-    own.with_suffix(".lock").unlink(missing_ok=True)
+            own.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def _sweep(base: Path) -> None:
     """Remove what imports that are no longer running have left."""
-    for folder in base.iterdir():
-        if folder.suffix == ".lock":
-            continue
+    for folder in {entry.with_suffix("") for entry in base.iterdir()}:
         lock = FileLock(folder.with_suffix(".lock"), timeout=0)
         try:
             with lock:
@@ -214,7 +218,7 @@ class _Bring:
             remote.fetch(url, file, report=report, check=self.stop.check)
         if archive_kind(file) is None:
             return file
-        self.found.stands[-1] = Stand(folder, remote.shown(url), whole=True, in_place=False)
+        self.found.stands[-1] = Stand(folder, remote.shown(url), whole=False, in_place=False)
         unpacked = self._unpacked(file, remote.shown(url), in_place=False)
         file.unlink()
         return unpacked

@@ -160,10 +160,8 @@ def _opened(url: str, done: int) -> tuple[Any, int, int]:
     """The content, the byte it begins with, and bytes in all (0: not known)."""
     if not web(url):
         system, path = _system(url)
-        info = system.get_file_info(path)
-        if not info.is_file:
-            raise FileNotFoundError
-        return system.open_input_stream(path), 0, info.size or 0
+        file = system.open_input_file(path)
+        return file, 0, file.size()
     if any(c.isspace() or ord(c) < 32 for c in url) or not url.isascii():
         url = quote(url, safe="%/:=&?~#+!$,;'@()*[]")
     request = urllib.request.Request(url, headers=_HEADERS | ({"Range": f"bytes={done}-"} if done else {}))
