@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 from loopline.formats._media import FOLDER_NAMES, IMAGES, files_under, find_root, split_named, split_of
@@ -29,7 +29,8 @@ class VocSet:
     splits: dict[str, str] = field(default_factory=dict)
 
     def split(self, stem: str) -> str | None:
-        return self.splits.get(stem) or self.splits.get(PurePosixPath(stem).name) or split_of(stem)
+        folder, _, name = stem.rpartition("/")
+        return self.splits.get(stem) or self.splits.get(name) or (split_of(stem) if folder else None)
 
 
 def find_sets(path: Path, media: Path | None) -> list[VocSet]:

@@ -23,7 +23,8 @@ from loopline.formats._arrow import ABSENT
 from loopline.formats._files import new_folder
 from loopline.formats._format import FileFormat
 from loopline.formats._unheld import count_columns
-from loopline.formats._voc_read import FLAGS, IMAGE_REST, VocReader, here
+from loopline.formats._voc_batch import FLAGS, IMAGE_REST
+from loopline.formats._voc_read import VocReader, here
 from loopline.kernel.exchange import Event, Exportable, Page, Sniffed, Source, Written
 from loopline.kernel.schema import LabelField
 
