@@ -181,12 +181,14 @@ def _whole(name: str, values: npt.ArrayLike) -> IntArray:
 # -- over Arrow tables, by name
 
 
-def update_tables(state: State, truth: pa.Table, predicted: pa.Table) -> State:
+def update_tables(
+    state: State, truth: pa.Table, predicted: pa.Table, options: TrackingOptions = TrackingOptions()
+) -> State:
     """The state with the videos of a batch, each class of a video on its own. Rows without a track_id are an error."""
     sides = [_by_video(table, side) for table, side in ((truth, "truth"), (predicted, "predictions"))]
     nothing = tracks([], [], np.zeros((0, 4)))
     keys = sorted({*sides[0], *sides[1]}, key=repr)
-    return (*state, *(video_terms(sides[0].get(key, nothing), sides[1].get(key, nothing)) for key in keys))
+    return (*state, *(video_terms(sides[0].get(key, nothing), sides[1].get(key, nothing), options) for key in keys))
 
 
 def _by_video(table: pa.Table, side: str) -> dict[tuple[int, str | None], Tracks]:

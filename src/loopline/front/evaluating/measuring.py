@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from loopline.errors import BadValue, UnknownField, near
 from loopline.evaluate.record import SliceNumbers
-from loopline.front.evaluating import detection, labels
+from loopline.front.evaluating import detection, labels, maps
 from loopline.front.evaluating.protocol import Answer, Protocol, Question
 from loopline.front.evaluating.sides import refuse_nothing, two_fields
 from loopline.front.evaluating.slicing import Part
@@ -17,7 +17,7 @@ from loopline.kernel.schema import LabelField
 
 def protocols() -> dict[str, Protocol]:
     """Every way to measure, by name."""
-    return {p.name: p for p in (*detection.PROTOCOLS, *labels.PROTOCOLS)}
+    return {p.name: p for p in (*detection.PROTOCOLS, *labels.PROTOCOLS, *maps.PROTOCOLS)}
 
 
 def protocol_for(name: str | None, truth: LabelField) -> Protocol:

@@ -1,0 +1,221 @@
+"""Semantic and panoptic segmentation of label fields: maps of pixels, a few pictures in memory at a time.
+
+Classes are matched by name: the two fields may give a class different pixel values. They are those of the truth, then
+those that only the predictions have. Pictures without a map in the truth take no part; one without a map in the
+predictions has every pixel unpredicted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from loopline.errors import BadValue
+from loopline.evaluate import panoptic, segmentation
+from loopline.evaluate._arrays import IntArray
+from loopline.evaluate.panoptic import Segments
+from loopline.formats import _masks
+from loopline.formats._shapes import Fault
+from loopline.front.evaluating.protocol import Answer, Protocol, Question, options_of
+from loopline.front.evaluating.sides import two_fields
+from loopline.kernel import rle
+from loopline.kernel.schema import LabelField
+
+PICTURES: Final = 64
+"""Pictures that are decoded from one read."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentationOptions:
+    """borders: also IoU and F1 of the borders, which takes longer."""
+
+    borders: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PanopticOptions:
+    """things: the classes that can be counted; empty: what the labels' categories say, else all."""
+
+    things: tuple[str, ...] = field(default=())
+
+
+def _batches(question: Question, fields: tuple[LabelField, LabelField], columns: list[str]) -> Iterator[list[Any]]:
+    """For each sample with a row in the truth: its id, the rows of the truth, and of the predictions."""
+    ids = question.view.ids()
+    for first in range(0, len(ids), PICTURES):
+        some = question.view.select(ids[first : first + PICTURES])
+        sides: list[dict[int, list[dict[str, Any]]]] = []
+        for one in fields:
+            known = one.columns()
+            table: pa.Table = some.objects(one.name).to_arrow([c for c in columns if c in known])
+            grouped: dict[int, list[dict[str, Any]]] = {}
+            for row in table.to_pylist():
+                grouped.setdefault(row["sample_id"], []).append(row)
+            sides.append(grouped)
+        for sample, rows in sides[0].items():
+            yield [sample, rows, sides[1].get(sample, [])]
+
+
+def _refuse_no_rows(question: Question, fields: tuple[LabelField, LabelField]) -> None:
+    for one in fields:
+        if not question.view.objects(one.name).limit(1).count():
+            raise BadValue(
+                f'there is nothing in "{one.name}" on the {question.view.count()} samples to be measured',
+                hint="see which samples have labels: loopline info; or choose others with a condition",
+            )
+
+
+# -- semantic
+
+
+def measure_segmentation(question: Question) -> Answer:
+    options = options_of(SegmentationOptions(), question.options)
+    fields = two_fields(question.view, question.truth, question.predicted)
+    for one in fields:
+        if one.kind != "mask":
+            raise BadValue(f"{one.name} holds {one.kind} labels, not class maps", hint="name a field of kind mask")
+    _refuse_no_rows(question, fields)
+    classes = tuple(dict.fromkeys([*fields[0].classes, *fields[1].classes]))
+    values = [_values(one, classes) for one in fields]
+    state = segmentation.start(classes)
+    for sample, true, guess in _batches(question, fields, ["id", "sample_id", "frame", "mask"]):
+        theirs = {row["frame"]: row for row in guess}
+        if len(theirs) < len(guess) or len({row["frame"] for row in true}) < len(true):
+            raise BadValue(f"sample {sample} has two class maps in one field", hint="keep one a picture or frame")
+        for row in true:
+            truth = _class_map(row, values[0], fields[0], question)
+            other = theirs.get(row["frame"])
+            predicted = np.full(truth.shape, -1) if other is None else _class_map(other, values[1], fields[1], question)
+            state = segmentation.update(state, truth, predicted, borders=options.borders)
+    report = segmentation.finish(state, classes)
+    table = {
+        name: {
+            "iou": float(report.iou[k]),
+            "dice": float(report.dice[k]),
+            "precision": float(report.precision[k]),
+            "recall": float(report.recall[k]),
+        }
+        for k, name in enumerate(classes)
+    }
+    return Answer(report=report, numbers=report.numbers(), classes=classes, per_class=table, confusion=report.confusion)
+
+
+def _values(one: LabelField, classes: tuple[str, ...]) -> tuple[Mapping[int, int], int | None]:
+    """Pixel value to class index, and the value that stands for no class."""
+    meta = one.meta.get("mask", {})
+    names = meta.get("ids") or {str(i): name for i, name in enumerate(one.classes)}
+    place = {name: k for k, name in enumerate(classes)}
+    return {int(value): place[name] for value, name in names.items() if name in place}, meta.get("void")
+
+
+def _class_map(
+    row: Mapping[str, Any], values: tuple[Mapping[int, int], int | None], one: LabelField, question: Question
+) -> IntArray:
+    try:
+        pixels = np.asarray(_masks.decode(row["mask"] or b"").ids)
+    except Fault as fault:
+        raise BadValue(f"object {row['id']} of {one.name}: {fault}") from fault
+    known, void = values
+    found, place = np.unique(pixels, return_inverse=True)
+    lookup = np.array([known.get(int(v), -1) for v in found], np.int64)
+    strangers = [int(v) for v in found if int(v) not in known and int(v) != void]
+    if strangers and question.bad_rows == "raise":
+        raise BadValue(
+            f"object {row['id']} of {one.name} has the pixel value {strangers[0]}, which is no class",
+            hint="give the field its classes, or pass bad_rows='drop' to take such pixels for nothing",
+        )
+    return np.asarray(lookup[place].reshape(pixels.shape), np.int64)
+
+
+# -- panoptic
+
+
+def measure_panoptic(question: Question) -> Answer:
+    """Segments are rows with a mask. Where masks overlap, the higher score lies on top; what is hidden is left out."""
+    options = options_of(PanopticOptions(), question.options)
+    fields = two_fields(question.view, question.truth, question.predicted)
+    for one in fields:
+        if "mask" not in one.columns() or one.kind == "mask":
+            raise BadValue(f"{one.name} holds {one.kind} labels, not segments with a mask each")
+    _refuse_no_rows(question, fields)
+    classes = tuple(dict.fromkeys([*fields[0].classes, *fields[1].classes]))
+    place = {name: k for k, name in enumerate(classes)}
+    hidden = 0
+    state = panoptic.start(classes)
+    columns = ["id", "sample_id", "label", "score", "iscrowd", "mask"]
+    for sample, true, guess in _batches(question, fields, columns):
+        shape = _shape(sample, [*true, *guess])
+        truth = _segments(true, place, shape)
+        predicted = _segments(sorted(guess, key=lambda r: (r["score"] or 0.0, -r["id"])), place, shape)
+        seen = predicted.area > 0
+        hidden += int((~seen).sum())
+        predicted = Segments(
+            predicted.ids, predicted.segment[seen], predicted.class_id[seen], predicted.crowd[seen] & False,
+            predicted.area[seen],
+        )  # fmt: skip
+        state = panoptic.update(state, truth, predicted)
+    things = options.things or _things(fields[0], classes)
+    report = panoptic.finish(state, classes, things=things or None)
+    table = {
+        name: {
+            "pq": float(report.pq[k]),
+            "sq": float(report.sq[k]),
+            "rq": float(report.rq[k]),
+            "tp": float(report.tp[k]),
+            "fp": float(report.fp[k]),
+            "fn": float(report.fn[k]),
+        }
+        for k, name in enumerate(classes)
+    }
+    counts = {"tp": int(report.tp.sum()), "fp": int(report.fp.sum()), "fn": int(report.fn.sum())}
+    return Answer(
+        report=report,
+        numbers=report.numbers(),
+        classes=classes,
+        per_class=table,
+        counts=counts,
+        dropped={"a segment lies wholly under others": hidden} if hidden else {},
+    )
+
+
+def _shape(sample: int, rows: list[dict[str, Any]]) -> tuple[int, int]:
+    for row in rows:
+        if row["mask"] is None:
+            raise BadValue(f"object {row['id']} has no mask", hint="panoptic quality is measured over masks")
+    sizes = {(m.height, m.width) for m in (rle.unpack_blob(row["mask"]) for row in rows)}
+    if len(sizes) > 1:
+        raise BadValue(f"the masks of sample {sample} differ in size: {sorted(sizes)}")
+    return sizes.pop()
+
+
+def _segments(rows: list[dict[str, Any]], place: Mapping[str, int], shape: tuple[int, int]) -> Segments:
+    canvas = np.zeros(shape, np.int64)
+    for number, row in enumerate(rows, 1):
+        _masks.paint(canvas, row["mask"], number)
+    return panoptic.segments(
+        canvas,
+        np.arange(1, len(rows) + 1),
+        [place[row["label"]] for row in rows],
+        classes=len(place),
+        crowd=[bool(row.get("iscrowd")) for row in rows],
+    )
+
+
+def _things(one: LabelField, classes: tuple[str, ...]) -> tuple[str, ...]:
+    """What COCO's categories say; nothing where they say nothing."""
+    for meta in one.meta.values():
+        listed = meta.get("categories", []) if isinstance(meta, Mapping) else []
+        found = tuple(c["name"] for c in listed if c.get("isthing") and c["name"] in classes)
+        if found:
+            return found
+    return ()
+
+
+PROTOCOLS: Final = (
+    Protocol("segmentation", "segmentation", ("mask",), SegmentationOptions(), measure_segmentation),
+    Protocol("panoptic", "panoptic", (), PanopticOptions(), measure_panoptic),
+)
