@@ -138,8 +138,9 @@ def out(one: FileFormat, store: MemoryStore, target: Path) -> Any:
 
 
 def back(one: FileFormat, target: Path, store: MemoryStore) -> MemoryStore:
-    folder = Path(store.rows[0]["root"])
-    found = read(one, target, media=None if "media" in option_names(one.writer) else folder)  # type: ignore[arg-type]
+    folder = None if "media" in option_names(one.writer) else Path(store.rows[0]["root"])  # type: ignore[arg-type]
+    more = {"extract_to": target.with_name(f"{target.name} pictures")} if one.name == "huggingface" else {}
+    found = read(one, target, media=folder, **more)
     assert [p for p in found.problems if p.kind == "skipped"] == []
     return found
 

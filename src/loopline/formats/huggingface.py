@@ -1,4 +1,4 @@
-"""Hugging Face data sets on disk: `save_to_disk` folders (Arrow) and Parquet files with an image column. Read only.
+"""Hugging Face data sets on disk: `save_to_disk` folders (Arrow) and Parquet files with an image column.
 
 Known by their features: Image, ClassLabel, and `objects` with `bbox` and `category`. Pictures that stand in the table as
 bytes are put into a folder that the user names.
@@ -21,6 +21,7 @@ from loopline.errors import FormatError
 from loopline.formats._files import new_file
 from loopline.formats._format import FileFormat
 from loopline.formats._gather import Gather, no_file
+from loopline.formats._huggingface_write import write
 from loopline.formats._inside import inside, read_bytes
 from loopline.formats._media import IMAGES, split_named, tidy_name
 from loopline.formats._shapes import Fault, number, optional_number, whole
@@ -30,15 +31,21 @@ from loopline.kernel.exchange import Event, Sniffed, Source
 from loopline.media.kinds import mime_of
 
 SUPPORT: Final = support(
-    boxes="lossy: read only",
-    attributes="lossy: read only",
-    crowd="lossy: read only",
-    splits="lossy: read only",
-    picture_fields="lossy: read only",
+    boxes="exact",
+    polygons="exact",
+    keypoints="lossy: without their names",
+    attributes="lossy: times and JSON come back as texts",
+    tracks="lossy: track ids, no frames",
+    scores="exact",
+    crowd="exact",
+    tags="exact",
+    splits="lossy: samples without a split are in one of that name, or in train",
+    picture_fields="lossy: times and JSON come back as texts",
 )
 _ROWS: Final = 32  # pictures in memory at once
 _ENDINGS: Final = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif"}
 _PART_FILE: Final = ".huggingface.part"
+_CLASS_KEYS: Final = ("label", "labels", "class", "fine_label")
 Corners = Literal["xywh", "xyxy"]
 
 
@@ -182,17 +189,22 @@ class _Reader:
     ) -> None:
         name, root = self._picture(mapping(row.pop(column)), split, number_)
         columns: dict[str, Any] = {}
-        label: str | None = None
+        labels: list[str] = []
+        tags: list[str] = []
         objects: dict[str, Any] | list[Any] = {}
         objects_of: Any = {}
         for key, value in row.items():
             names = _class_names(features.get(key))
             if names and (type(value) is int or value is None):
                 word = names[value] if value is not None and 0 <= value < len(names) else None
-                if label is None and key in ("label", "labels", "class", "fine_label"):
-                    label = word
+                if not labels and key in _CLASS_KEYS:
+                    labels = [word] if word is not None else []
                 elif word is not None:
                     columns[key] = word
+            elif names and key in _CLASS_KEYS and isinstance(value, list):
+                labels += [names[code] for code in value if type(code) is int and 0 <= code < len(names)]
+            elif key == "tags" and isinstance(value, list) and all(isinstance(one, str) for one in value):
+                tags = value
             elif isinstance(value, dict | list) and _has_boxes(value):
                 objects, objects_of = value, features.get(key)
             elif isinstance(value, bytes) or (isinstance(value, dict) and set(value) == {"bytes", "path"}):
@@ -200,8 +212,9 @@ class _Reader:
             elif value is not None:
                 columns[key] = value if isinstance(value, str | int | float | bool) else _json(value)
         sides = {k: whole(columns.pop(k)) for k in ("width", "height") if type(columns.get(k)) is int}
-        key_ = self.gather.sample(name, where, root=root, split=split, columns=columns, **sides)  # type: ignore[arg-type]
-        if label is not None:
+        more = {"tags": tags} if tags else {}
+        key_ = self.gather.sample(name, where, root=root, split=split, columns=columns, **sides, **more)  # type: ignore[arg-type]
+        for label in labels:
             self.gather.add("class", key_, label, where)
         for index, one in enumerate(_rows(objects)):
             place = f"{where}.objects[{index}]"
@@ -223,8 +236,21 @@ class _Reader:
             [],
         )
         label = names[code] if type(code) is int and 0 <= code < len(names) else text(code)
-        known = ("bbox", "category", "label", "categories", "category_id", "area", "iscrowd", "score")
         crowd = one.get("iscrowd")
+        points = _numbers(one.get("keypoints"))
+        outline = [_numbers(part) for part in listed(one.get("segmentation"))]
+        held: dict[str, Any] = {
+            "area": optional_number(one.get("area")),
+            "score": optional_number(one.get("score")),
+            "iscrowd": bool(crowd) if isinstance(crowd, bool | int) else None,
+            "track_id": whole(one.get("track_id")),
+            "rotation": optional_number(one.get("rotation")),
+            "keypoints": points if points and len(points) % 3 == 0 else None,
+            "polygons": outline if outline and all(len(part) >= 6 and len(part) % 2 == 0 for part in outline) else None,
+        }
+        columns = {"polygons": "segmentation"}
+        known = {"bbox", "category", "label", "categories", "category_id"}
+        known |= {columns.get(name, name) for name, value in held.items() if value is not None}
         self.gather.add(
             "box",
             key,
@@ -234,9 +260,7 @@ class _Reader:
             y=y,
             w=w,
             h=h,
-            area=optional_number(one.get("area")),
-            score=optional_number(one.get("score")),
-            iscrowd=bool(crowd) if isinstance(crowd, bool | int) else None,
+            **held,
             attributes={k: v for k, v in one.items() if k not in known and v is not None} or None,
         )
 
@@ -251,9 +275,12 @@ class _Reader:
         tidy = tidy_name(path) if path else None
         pure = PurePosixPath(tidy) if tidy else PurePosixPath(f"{number_:08d}")
         ending = pure.suffix if pure.suffix.lower() in IMAGES else _ENDINGS.get(mime_of(raw[:4096]), ".jpg")
-        name = f"{split or 'data'}/{pure.stem}{ending}"
+        # A path from another machine would bring its folders along.
+        stem = pure.with_suffix("").as_posix() if path and not path.startswith("/") and ":" not in path else pure.stem
+        stem = stem.removeprefix(f"{split}/")
+        name = f"{split or 'data'}/{stem}{ending}"
         if name in self.used:
-            name = f"{split or 'data'}/{pure.stem}_{number_:08d}{ending}"
+            name = f"{split or 'data'}/{stem}_{number_:08d}{ending}"
         self.used.add(name)
         folder = self.target or self.source.media
         if folder is None:
@@ -324,6 +351,12 @@ def _inner(features: Any, key: str) -> Any:
     return None
 
 
+def _numbers(value: Any) -> list[float]:
+    """A list of finite numbers; empty for anything else."""
+    found = [optional_number(one) for one in listed(value)]
+    return [] if None in found else [one for one in found if one is not None]
+
+
 def _has_boxes(value: dict[str, Any] | list[Any]) -> bool:
     first = value[0] if isinstance(value, list) and value else value
     return isinstance(first, dict) and "bbox" in first
@@ -345,6 +378,6 @@ def _json(value: Any) -> Any:
         return str(value)
 
 
-FORMAT: Final = FileFormat("huggingface", "Hugging Face data set", sniff, read)
+FORMAT: Final = FileFormat("huggingface", "Hugging Face data set", sniff, read, write)
 
-__all__ = ["FORMAT", "SUPPORT", "read", "sniff"]
+__all__ = ["FORMAT", "SUPPORT", "read", "sniff", "write"]
