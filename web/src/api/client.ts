@@ -43,12 +43,13 @@ export const api = {
   check: (name: string, where: string, objects: string | undefined, signal?: AbortSignal) =>
     current.json<{ ok: boolean; hints: string[] }>("POST", at(name, "/check"), objects ? { where, objects } : { where }, signal),
   complete: (name: string, text: string, cursor: number, objects: string | undefined, signal?: AbortSignal) =>
-    current.json<Completion[]>("POST", at(name, "/complete"), objects ? { text, cursor, view: { objects } } : { text, cursor }, signal),
-  sample: (name: string, id: number, signal?: AbortSignal) => current.json<SampleDetail>("GET", at(name, `/sample/${id}`), undefined, signal),
+    current.json<Completion[]>("POST", at(name, "/complete"), objects ? { text, cursor, objects } : { text, cursor }, signal),
+  sample: (name: string, id: number, snapshot: number | null, signal?: AbortSignal) =>
+    current.json<SampleDetail>("GET", at(name, `/sample/${id}${snapshot === null ? "" : `?snapshot=${snapshot}`}`), undefined, signal),
   edit: (name: string, verb: "tag" | "untag" | "set" | "delete" | "edit" | "undo", body: unknown) =>
     current.json<EditAnswer>("POST", at(name, `/${verb}`), body),
   views: (name: string) => current.json<SavedView[]>("GET", at(name, "/views")),
-  saveView: (name: string, saved: { name: string; view: ViewSpec; link: string }) => current.json<unknown>("POST", at(name, "/views"), saved),
+  saveView: (name: string, saved: { name: string; view: ViewSpec }) => current.json<unknown>("POST", at(name, "/views"), saved),
   dropView: (name: string, saved: string) => current.json<unknown>("DELETE", at(name, `/views/${encodeURIComponent(saved)}`)),
   jobs: (signal?: AbortSignal) => current.json<JobInfo[]>("GET", "/api/jobs", undefined, signal),
   stopJob: (id: string) => current.json<unknown>("POST", `/api/jobs/${encodeURIComponent(id)}/stop`),

@@ -35,22 +35,26 @@ export interface DatasetEntry {
 export interface ColumnInfo {
   readonly name: string;
   readonly type: string;
+  /** The reader's own, not built in. */
+  readonly own: boolean;
   readonly description: string;
-}
-
-export interface AttributeInfo {
-  readonly name: string;
-  readonly type: string;
   readonly values: readonly string[];
+  readonly minimum: number | null;
+  readonly maximum: number | null;
 }
 
 export interface FieldInfo {
   readonly name: string;
   readonly kind: string;
+  readonly objects: number;
   readonly classes: readonly string[];
   readonly colors: readonly string[];
+  readonly keypoint_names: readonly string[];
   readonly skeleton: readonly (readonly [number, number])[];
-  readonly attributes: readonly AttributeInfo[];
+  readonly attributes: readonly ColumnInfo[];
+  /** What a condition on its objects may name. */
+  readonly names: readonly string[];
+  readonly description: string;
 }
 
 export interface VersionInfo {
@@ -64,7 +68,6 @@ export interface VersionInfo {
 export interface SavedView {
   readonly name: string;
   readonly view: ViewSpec;
-  readonly link?: string;
 }
 
 export interface DatasetInfo {
@@ -73,7 +76,7 @@ export interface DatasetInfo {
   readonly samples: number;
   readonly columns: readonly ColumnInfo[];
   readonly fields: readonly FieldInfo[];
-  readonly tags: readonly string[];
+  readonly tags: readonly { readonly tag: string; readonly samples: number }[];
   readonly versions: readonly VersionInfo[];
   readonly evaluations: readonly string[];
   readonly embeddings: readonly string[];
@@ -83,23 +86,16 @@ export interface DatasetInfo {
 export interface ViewAnswer {
   readonly count: number;
   readonly total: number;
-  readonly objects: number;
+  /** Kept objects in the view, by field. */
+  readonly objects: Readonly<Record<string, number>>;
   readonly snapshot: number;
+  readonly newest: number;
   readonly text: string;
   readonly python: string;
-  readonly hints: readonly string[];
+  readonly hints: readonly { readonly what: string }[];
 }
 
 export type FacetValue = string | number | boolean | null;
-
-export interface ValueLayer {
-  readonly values: readonly (readonly [FacetValue, number])[];
-}
-
-export interface HistogramLayer {
-  readonly edges: readonly (number | string)[];
-  readonly counts: readonly number[];
-}
 
 export interface FacetControl {
   readonly of: string;
@@ -109,9 +105,25 @@ export interface FacetControl {
   readonly range?: readonly [number | string, number | string];
 }
 
-export type FacetAnswer =
-  | { readonly of: string; readonly kind: "values"; readonly total: ValueLayer; readonly view: ValueLayer; readonly other: number; readonly distinct: number }
-  | { readonly of: string; readonly kind: "histogram"; readonly total: HistogramLayer; readonly view: HistogramLayer; readonly other: number; readonly distinct: number };
+export interface Layers {
+  readonly total: number;
+  readonly view: number;
+}
+
+/** Counts of a control: of the whole data set (`total`), and of the view without the control's own filter (`view`). */
+export interface FacetAnswer {
+  readonly of: string;
+  readonly kind: string;
+  readonly type: string;
+  readonly values: readonly FacetValue[];
+  readonly edges: readonly number[];
+  readonly total: readonly number[];
+  readonly view: readonly number[];
+  readonly missing: Layers;
+  readonly other: Layers;
+  readonly distinct: number;
+  readonly error: { readonly detail: string } | null;
+}
 
 export interface Completion {
   readonly text: string;
@@ -119,13 +131,14 @@ export interface Completion {
   readonly to: number;
   readonly kind: "field" | "column" | "function" | "value" | "operator";
   readonly detail: string;
-  readonly count?: number;
+  readonly count: number | null;
 }
 
 export interface EditAnswer {
   readonly changed: number;
   readonly snapshot: number;
-  readonly undo: string | null;
+  /** Empty: nothing to undo. */
+  readonly undo: string;
   readonly said: string;
 }
 
@@ -133,24 +146,30 @@ export interface ObjectDetail {
   readonly id: number;
   readonly label: string | null;
   readonly score: number | null;
-  readonly [attribute: string]: unknown;
+  /** x y w h in pixels. */
+  readonly box: readonly number[] | null;
+  readonly tags: readonly string[];
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly value: number | null;
+  readonly has_mask: boolean;
 }
 
 export interface SampleDetail {
   readonly id: number;
+  readonly snapshot: number;
   readonly columns: Readonly<Record<string, unknown>>;
   readonly tags: readonly string[];
   readonly fields: Readonly<Record<string, readonly ObjectDetail[]>>;
-  readonly prev: number | null;
-  readonly next: number | null;
 }
 
 export interface JobInfo {
   readonly id: string;
   readonly name: string;
   readonly state: string;
+  readonly dataset: string | null;
+  readonly stage: string;
   readonly done: number;
   readonly total: number | null;
-  readonly message?: string;
-  readonly seconds_left?: number | null;
+  readonly left_s: number | null;
+  readonly error: { readonly detail: string } | null;
 }

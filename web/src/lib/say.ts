@@ -9,7 +9,7 @@ export function count(n: number): string {
 /** 940 · 12.4 k · 2.0 M */
 export function short(n: number): string {
   if (n < 1000) return String(n);
-  if (n < 99_950) return `${(n / 1000).toFixed(n < 9950 ? 1 : n < 99_950 ? 1 : 0)} k`;
+  if (n < 99_950) return `${(n / 1000).toFixed(1)} k`;
   if (n < 999_500) return `${Math.round(n / 1000)} k`;
   return `${(n / 1e6).toFixed(n < 9.95e6 ? 1 : 0)} M`;
 }
@@ -50,4 +50,10 @@ export function ago(iso: string | null, now = Date.now()): string {
   if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
   if (seconds < 129_600) return `${Math.round(seconds / 3600)} h ago`;
   return `${Math.round(seconds / 86_400)} days ago`;
+}
+
+/** 40 s · 3 min · 2 h */
+export function duration(seconds: number): string {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }

@@ -1,0 +1,362 @@
+/**
+ * The grid: one canvas in a layer that stays in sight, and over it transparent elements that are used again and again, which
+ * give each tile a name, a place in the list and a state. Knows nothing of the framework.
+ */
+import type { Rect } from "../labels/draw";
+import { barHeight, toBar, toContent } from "./scroll";
+import { type Layout, neighbour, rowOf, type Tile, tileAt, tileOf, tilesIn } from "./layout";
+
+export interface GridHost {
+  /** Draw one tile; the context is clipped to nothing. */
+  draw(ctx: CanvasRenderingContext2D, tile: Tile, at: Rect, state: TileState): void;
+  /** What is in sight and near it, nearest first; called when it changes. */
+  sight(near: readonly number[], first: number, last: number): void;
+  name(index: number): string;
+  chosen(index: number): boolean;
+  /** The focused tile changed. */
+  focus(index: number): void;
+  open(index: number): void;
+  choose(index: number, how: "toggle" | "range" | "only"): void;
+  marquee(indices: readonly number[], add: boolean): void;
+  ground(): { background: string; accent: string };
+}
+
+export interface TileState {
+  readonly focused: boolean;
+  readonly chosen: boolean;
+  readonly hovered: boolean;
+  readonly anyChosen: boolean;
+}
+
+export interface Grid {
+  lay(layout: Layout, keepTop?: boolean): void;
+  redraw(): void;
+  focusTile(index: number): void;
+  readonly focused: number;
+  close(): void;
+}
+
+const EDGE = 12;
+const AHEAD = 1.25;
+const BASE_STEP = 100_000;
+const DRAG = 5;
+
+export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLElement, canvas: HTMLCanvasElement, list: HTMLElement, host: GridHost): Grid {
+  const ctx = canvas.getContext("2d", { alpha: false });
+  let layout: Layout | null = null;
+  let top = 0;
+  let view = { width: 0, height: 0 };
+  let ratio = 1;
+  let focused = -1;
+  let hovered = -1;
+  let frame = 0;
+  let set = -1;
+  let selecting: { x0: number; y0: number; x1: number; y1: number; add: boolean; live: boolean } | null = null;
+  const free: HTMLElement[] = [];
+  const used = new Map<number, HTMLElement>();
+
+  const content = () => (layout ? layout.height + 2 * EDGE : 0);
+  const most = () => Math.max(0, content() - view.height);
+
+  function measure(): void {
+    ratio = Math.min(3, devicePixelRatio || 1);
+    view = { width: scroller.clientWidth, height: scroller.clientHeight };
+    canvas.width = Math.max(1, Math.round(view.width * ratio));
+    canvas.height = Math.max(1, Math.round(view.height * ratio));
+    canvas.style.width = `${view.width}px`;
+    canvas.style.height = `${view.height}px`;
+    layer.style.height = `${view.height}px`;
+  }
+
+  function scrollTo(next: number): void {
+    top = Math.min(most(), Math.max(0, next));
+    set = Math.round(toBar(top, content(), view.height));
+    if (Math.abs(scroller.scrollTop - set) >= 1) scroller.scrollTop = set;
+    redraw();
+  }
+
+  function redraw(): void {
+    if (!frame) frame = requestAnimationFrame(paint);
+  }
+
+  function paint(): void {
+    frame = 0;
+    if (!ctx || !layout) return;
+    const { background, accent } = host.ground();
+    ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+    ctx.fillStyle = background;
+    ctx.fillRect(0, 0, view.width, view.height);
+    const tiles = tilesIn(layout, top - EDGE, top - EDGE + view.height);
+    const anyChosen = tiles.some((tile) => host.chosen(tile.index));
+    for (const tile of tiles) {
+      const at = placed(tile);
+      host.draw(ctx, tile, at, { focused: tile.index === focused, chosen: host.chosen(tile.index), hovered: tile.index === hovered, anyChosen });
+    }
+    if (selecting?.live) {
+      const r = marqueeRect(selecting);
+      ctx.setLineDash([]);
+      ctx.strokeStyle = accent;
+      ctx.lineWidth = 1;
+      ctx.strokeRect(r.x + 0.5, r.y - top + 0.5, r.w, r.h);
+      ctx.globalAlpha = 0.12;
+      ctx.fillStyle = accent;
+      ctx.fillRect(r.x, r.y - top, r.w, r.h);
+      ctx.globalAlpha = 1;
+    }
+    elements(tiles);
+    report(tiles);
+  }
+
+  const placed = (tile: Tile): Rect => ({ x: tile.x + EDGE, y: tile.y + EDGE - top, w: tile.w, h: tile.h });
+
+  /** Elements keep their tile while it is in sight, so focus and pointer stay with it. */
+  function elements(tiles: readonly Tile[]): void {
+    if (!layout) return;
+    const base = Math.floor(top / BASE_STEP) * BASE_STEP;
+    list.style.transform = `translateY(${base - top}px)`;
+    const shown = new Set(tiles.map((tile) => tile.index));
+    for (const [index, element] of used) {
+      if (shown.has(index)) continue;
+      used.delete(index);
+      free.push(element);
+    }
+    for (const tile of tiles) {
+      let element = used.get(tile.index);
+      if (!element) {
+        element = free.pop() ?? fresh();
+        used.set(tile.index, element);
+        element.id = `tile-${tile.index}`;
+        element.setAttribute("aria-posinset", String(tile.index + 1));
+        element.setAttribute("aria-setsize", String(layout.count));
+      }
+      const style = element.style;
+      style.transform = `translate(${tile.x + EDGE}px, ${tile.y + EDGE - base}px)`;
+      style.width = `${tile.w}px`;
+      style.height = `${tile.h}px`;
+      const name = host.name(tile.index);
+      if (element.getAttribute("aria-label") !== name) element.setAttribute("aria-label", name);
+      const chosen = String(host.chosen(tile.index));
+      if (element.getAttribute("aria-selected") !== chosen) element.setAttribute("aria-selected", chosen);
+    }
+    for (const element of free) if (element.isConnected) element.remove();
+    for (const element of used.values()) if (!element.isConnected) list.append(element);
+    const active = focused >= 0 && used.has(focused) ? `tile-${focused}` : "";
+    if (active) scroller.setAttribute("aria-activedescendant", active);
+    else scroller.removeAttribute("aria-activedescendant");
+  }
+
+  function fresh(): HTMLElement {
+    const element = document.createElement("div");
+    element.setAttribute("role", "option");
+    return element;
+  }
+
+  let reported = "";
+  function report(tiles: readonly Tile[]): void {
+    if (!layout) return;
+    const first = tiles[0]?.index ?? 0;
+    const last = tiles.at(-1)?.index ?? 0;
+    const key = `${first}:${last}:${layout.count}`;
+    if (key === reported) return;
+    reported = key;
+    const middle = (first + last) / 2;
+    const near = tilesIn(layout, top - EDGE - view.height * AHEAD, top - EDGE + view.height * (1 + AHEAD))
+      .map((tile) => tile.index)
+      .sort((a, b) => Math.abs(a - middle) - Math.abs(b - middle));
+    const inside = near.filter((index) => index >= first && index <= last).sort((a, b) => a - b);
+    host.sight([...inside, ...near.filter((index) => index < first || index > last)], first, last);
+  }
+
+  function show(index: number): void {
+    const tile = layout && tileOf(layout, index);
+    if (!tile) return;
+    if (tile.y + EDGE < top) scrollTo(tile.y);
+    else if (tile.y + tile.h + EDGE > top + view.height) scrollTo(tile.y + tile.h + 2 * EDGE - view.height);
+    else redraw();
+  }
+
+  function focusTile(index: number): void {
+    if (!layout?.count) return;
+    focused = Math.min(layout.count - 1, Math.max(0, index));
+    host.focus(focused);
+    show(focused);
+  }
+
+  function under(event: MouseEvent): Tile | undefined {
+    if (!layout) return undefined;
+    const at = scroller.getBoundingClientRect();
+    return tileAt(layout, event.clientX - at.left - EDGE, event.clientY - at.top + top - EDGE);
+  }
+
+  function inCheck(event: MouseEvent, tile: Tile): boolean {
+    const at = scroller.getBoundingClientRect();
+    return event.clientX - at.left - EDGE - tile.x < 26 && event.clientY - at.top + top - EDGE - tile.y < 26;
+  }
+
+  function marqueeRect(m: { x0: number; y0: number; x1: number; y1: number }): Rect {
+    return { x: Math.min(m.x0, m.x1), y: Math.min(m.y0, m.y1), w: Math.abs(m.x1 - m.x0), h: Math.abs(m.y1 - m.y0) };
+  }
+
+  function inside(rect: Rect): number[] {
+    if (!layout) return [];
+    return tilesIn(layout, rect.y - EDGE, rect.y + rect.h - EDGE)
+      .filter((tile) => tile.x + EDGE < rect.x + rect.w && tile.x + tile.w + EDGE > rect.x)
+      .map((tile) => tile.index);
+  }
+
+  function down(event: PointerEvent): void {
+    if (event.button !== 0 || event.pointerType === "touch") return;
+    const at = scroller.getBoundingClientRect();
+    if (event.clientX - at.left > scroller.clientWidth) return;
+    const x = event.clientX - at.left;
+    const y = event.clientY - at.top + top;
+    // A drag that starts on a tile needs Shift or Alt; on empty ground it always marks.
+    if (!under(event) || event.altKey) selecting = { x0: x, y0: y, x1: x, y1: y, add: event.shiftKey || event.metaKey || event.ctrlKey, live: false };
+    if (selecting) scroller.setPointerCapture(event.pointerId);
+  }
+
+  function moved(event: PointerEvent): void {
+    if (selecting) {
+      const at = scroller.getBoundingClientRect();
+      const y = event.clientY - at.top;
+      if (y < 24) scrollTo(top - 16);
+      if (y > view.height - 24) scrollTo(top + 16);
+      selecting = { ...selecting, x1: event.clientX - at.left, y1: y + top };
+      const rect = marqueeRect(selecting);
+      if (rect.w > DRAG || rect.h > DRAG) selecting.live = true;
+      redraw();
+      return;
+    }
+    const index = under(event)?.index ?? -1;
+    if (index !== hovered) {
+      hovered = index;
+      redraw();
+    }
+  }
+
+  let dragged = false;
+  function up(): void {
+    dragged = selecting?.live ?? false;
+    if (selecting?.live) host.marquee(inside(marqueeRect(selecting)), selecting.add);
+    selecting = null;
+    redraw();
+  }
+
+  function click(event: MouseEvent): void {
+    if (dragged) {
+      dragged = false;
+      return;
+    }
+    const tile = under(event);
+    if (!tile) return;
+    focused = tile.index;
+    if (event.shiftKey) host.choose(tile.index, "range");
+    else if (event.metaKey || event.ctrlKey || inCheck(event, tile)) host.choose(tile.index, "toggle");
+    else host.focus(tile.index);
+    redraw();
+  }
+
+  function key(event: KeyboardEvent): void {
+    if (!layout?.count || event.metaKey || event.ctrlKey || event.altKey) return;
+    const page = Math.max(1, Math.floor(view.height / Math.max(40, layout.rowHeight[rowOf(layout, Math.max(0, focused))] ?? 150)));
+    const here = Math.max(0, focused);
+    const moves: Record<string, () => number> = {
+      ArrowLeft: () => here - 1,
+      ArrowRight: () => (focused < 0 ? 0 : here + 1),
+      ArrowUp: () => (layout ? neighbour(layout, here, -1) : 0),
+      ArrowDown: () => (layout && focused >= 0 ? neighbour(layout, here, 1) : 0),
+      PageUp: () => (layout ? neighbour(layout, here, -page) : 0),
+      PageDown: () => (layout ? neighbour(layout, here, page) : 0),
+      Home: () => 0,
+      End: () => (layout?.count ?? 1) - 1,
+    };
+    const move = moves[event.key];
+    if (move) {
+      event.preventDefault();
+      focusTile(move());
+      if (event.shiftKey) host.choose(focused, "range");
+    } else if (event.key === "Enter" && focused >= 0) {
+      event.preventDefault();
+      host.open(focused);
+    } else if (event.key === " " && focused >= 0) {
+      event.preventDefault();
+      host.choose(focused, "toggle");
+    }
+  }
+
+  function wheel(event: WheelEvent): void {
+    if (event.ctrlKey || content() === barHeight(content())) return;
+    event.preventDefault();
+    scrollTo(top + event.deltaY * (event.deltaMode === 1 ? 32 : event.deltaMode === 2 ? view.height : 1));
+  }
+
+  function scrolled(): void {
+    if (Math.abs(scroller.scrollTop - set) < 1.5 && content() !== barHeight(content())) return;
+    top = Math.min(most(), toContent(scroller.scrollTop, content(), view.height));
+    paint();
+  }
+
+  const leave = () => {
+    hovered = -1;
+    redraw();
+  };
+  const double = (event: MouseEvent) => {
+    const tile = under(event);
+    if (tile && !inCheck(event, tile)) host.open(tile.index);
+  };
+  const sized = new ResizeObserver(() => {
+    measure();
+    redraw();
+  });
+  sized.observe(scroller);
+  scroller.addEventListener("scroll", scrolled, { passive: true });
+  scroller.addEventListener("wheel", wheel, { passive: false });
+  scroller.addEventListener("pointerdown", down);
+  scroller.addEventListener("pointermove", moved);
+  scroller.addEventListener("pointerup", up);
+  scroller.addEventListener("pointercancel", up);
+  scroller.addEventListener("pointerleave", leave);
+  scroller.addEventListener("click", click);
+  scroller.addEventListener("dblclick", double);
+  scroller.addEventListener("keydown", key);
+  measure();
+
+  return {
+    lay(next, keepTop = false) {
+      // The same tile stays at the top when only sizes change.
+      const anchor = layout && keepTop ? tilesIn(layout, top - EDGE, top - EDGE + 1)[0]?.index : undefined;
+      layout = next;
+      reported = "";
+      for (const [index, element] of used) {
+        used.delete(index);
+        free.push(element);
+      }
+      bar.style.height = `${barHeight(content())}px`;
+      measure();
+      if (!keepTop) {
+        focused = -1;
+        scrollTo(0);
+      } else scrollTo(anchor === undefined ? top : (tileOf(next, anchor)?.y ?? 0) + (anchor === 0 ? 0 : EDGE));
+      redraw();
+    },
+    redraw,
+    focusTile,
+    get focused() {
+      return focused;
+    },
+    close() {
+      cancelAnimationFrame(frame);
+      sized.disconnect();
+      scroller.removeEventListener("scroll", scrolled);
+      scroller.removeEventListener("wheel", wheel);
+      scroller.removeEventListener("pointerdown", down);
+      scroller.removeEventListener("pointermove", moved);
+      scroller.removeEventListener("pointerup", up);
+      scroller.removeEventListener("pointercancel", up);
+      scroller.removeEventListener("pointerleave", leave);
+      scroller.removeEventListener("click", click);
+      scroller.removeEventListener("dblclick", double);
+      scroller.removeEventListener("keydown", key);
+    },
+  };
+}

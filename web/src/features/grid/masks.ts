@@ -1,0 +1,88 @@
+/** Instance masks for tiles: run lengths from the server, painted into small alpha pictures once, kept by object. */
+import type { Frame } from "../../api/frame";
+import { lru } from "../../lib/lru";
+
+export const SIDE = 256;
+
+/**
+ * Alpha (0 or 255) of a mask, shrunk so that its longer side is at most SIDE. Runs go down the columns, zeros first.
+ */
+export function maskAlpha(counts: Uint32Array, height: number, width: number): { alpha: Uint8Array; width: number; height: number } {
+  const scale = Math.min(1, SIDE / Math.max(height, width, 1));
+  const w = Math.max(1, Math.round(width * scale));
+  const h = Math.max(1, Math.round(height * scale));
+  const alpha = new Uint8Array(w * h);
+  let at = 0;
+  let on = false;
+  for (const run of counts) {
+    if (on) {
+      // A run down one or more columns becomes a stretch in each of them.
+      for (let from = at; from < at + run; ) {
+        const column = Math.floor(from / height);
+        const end = Math.min(at + run, (column + 1) * height);
+        const x = Math.min(w - 1, Math.floor(column * scale));
+        const y0 = Math.floor((from - column * height) * scale);
+        const y1 = Math.max(y0, Math.min(h - 1, Math.floor((end - 1 - column * height) * scale)));
+        for (let y = y0; y <= y1; y++) alpha[y * w + x] = 255;
+        from = end;
+      }
+    }
+    at += run;
+    on = !on;
+  }
+  return { alpha, width: w, height: h };
+}
+
+export interface Masks {
+  get(field: string, id: number, colour: string): CanvasImageSource | undefined;
+  want(field: string, ids: readonly number[]): void;
+}
+
+export function masks(fetch: (field: string, ids: readonly number[]) => Promise<Frame>, arrived: () => void): Masks {
+  const held = lru<string, { canvas: HTMLCanvasElement; colour: string }>(64 * 1024 * 1024);
+  const raw = lru<string, { alpha: Uint8Array; width: number; height: number }>(64 * 1024 * 1024);
+  const asked = new Set<string>();
+  return {
+    get(field, id, colour) {
+      const key = `${field}/${id}`;
+      const known = held.get(key);
+      if (known?.colour === colour) return known.canvas;
+      const mask = raw.get(key);
+      if (!mask) return undefined;
+      const canvas = document.createElement("canvas");
+      canvas.width = mask.width;
+      canvas.height = mask.height;
+      const ctx = canvas.getContext("2d");
+      if (!ctx) return undefined;
+      const picture = ctx.createImageData(mask.width, mask.height);
+      mask.alpha.forEach((alpha, i) => (picture.data[4 * i + 3] = alpha));
+      ctx.putImageData(picture, 0, 0);
+      ctx.globalCompositeOperation = "source-in";
+      ctx.fillStyle = colour;
+      ctx.fillRect(0, 0, mask.width, mask.height);
+      held.set(key, { canvas, colour }, mask.width * mask.height * 4);
+      return canvas;
+    },
+    want(field, ids) {
+      const missing = ids.filter((id) => !asked.has(`${field}/${id}`)).slice(0, 400);
+      if (!missing.length) return;
+      for (const id of missing) asked.add(`${field}/${id}`);
+      fetch(field, missing).then(
+        (frame) => {
+          const id = frame.columns.get("id");
+          const height = frame.columns.get("height");
+          const width = frame.columns.get("width");
+          const offsets = frame.columns.get("offsets");
+          const counts = frame.columns.get("counts");
+          if (!id || !height || !width || !offsets || !(counts instanceof Uint32Array)) return;
+          id.forEach((one, i) => {
+            const mask = maskAlpha(counts.subarray(offsets[i], offsets[i + 1]), height[i] ?? 0, width[i] ?? 0);
+            raw.set(`${field}/${one}`, mask, mask.alpha.length);
+          });
+          arrived();
+        },
+        () => missing.forEach((id) => asked.delete(`${field}/${id}`)),
+      );
+    },
+  };
+}

@@ -1,0 +1,119 @@
+/**
+ * Small pictures by sample: wanted ones are streamed many to a request, nearest first, and a request whose pictures have all
+ * been scrolled past is given up. Compressed and decoded ones are kept up to a limit of bytes each.
+ */
+import { isAbort } from "../../api/problem";
+import type { Thumb } from "../../api/thumbs";
+import { lru } from "../../lib/lru";
+
+export type Size = 128 | 256 | 512;
+export type Picture = { readonly kind: "picture"; readonly bitmap: ImageBitmap } | { readonly kind: "broken"; readonly reason: string };
+
+export interface Pictures {
+  /** The decoded picture of this size, or of another size while this one is not here. */
+  get(id: number, size: Size): Picture | undefined;
+  /** What is in sight or near it, nearest first. */
+  want(ids: readonly number[], size: Size): void;
+  close(): void;
+}
+
+const LIMIT = 128 * 1024 * 1024;
+const BATCH = 48;
+const AT_ONCE = 3;
+
+export function pictures(
+  stream: (ids: readonly number[], size: Size, take: (thumb: Thumb) => void, signal: AbortSignal) => Promise<void>,
+  arrived: () => void,
+): Pictures {
+  const decoded = lru<string, Picture>(LIMIT, (picture) => picture.kind === "picture" && picture.bitmap.close());
+  const packed = lru<string, Blob>(LIMIT);
+  const flying = new Map<AbortController, Set<string>>();
+  const decoding = new Set<string>();
+  let wanted: readonly number[] = [];
+  let wantedSize: Size = 256;
+  let failures = 0;
+
+  const key = (id: number, size: Size) => `${id}/${size}`;
+
+  async function decode(name: string, blob: Blob): Promise<void> {
+    if (decoding.has(name)) return;
+    decoding.add(name);
+    try {
+      const bitmap = await createImageBitmap(blob);
+      decoded.set(name, { kind: "picture", bitmap }, bitmap.width * bitmap.height * 4);
+    } catch {
+      decoded.set(name, { kind: "broken", reason: "The browser cannot read this picture" }, 64);
+    }
+    decoding.delete(name);
+    arrived();
+  }
+
+  function take(thumb: Thumb, size: Size): void {
+    const name = key(thumb.id, size);
+    for (const names of flying.values()) names.delete(name);
+    if (thumb.kind === "broken") {
+      decoded.set(name, { kind: "broken", reason: thumb.reason }, 64);
+      arrived();
+      return;
+    }
+    const blob = new Blob([thumb.bytes]);
+    packed.set(name, blob, blob.size);
+    void decode(name, blob);
+  }
+
+  function next(): void {
+    const onTheWay = new Set<string>();
+    for (const names of flying.values()) for (const name of names) onTheWay.add(name);
+    const missing: number[] = [];
+    for (const id of wanted) {
+      const name = key(id, wantedSize);
+      if (decoded.has(name) || onTheWay.has(name) || decoding.has(name)) continue;
+      const blob = packed.get(name);
+      if (blob) void decode(name, blob);
+      else missing.push(id);
+    }
+    while (missing.length && flying.size < AT_ONCE && failures < 5) ask(missing.splice(0, BATCH), wantedSize);
+  }
+
+  function ask(ids: readonly number[], size: Size): void {
+    const stop = new AbortController();
+    flying.set(stop, new Set(ids.map((id) => key(id, size))));
+    stream(ids, size, (thumb) => take(thumb, size), stop.signal).then(
+      () => (failures = 0),
+      (error: unknown) => {
+        if (!isAbort(error)) failures += 1;
+      },
+    ).finally(() => {
+      flying.delete(stop);
+      next();
+    });
+  }
+
+  return {
+    get(id, size) {
+      const best = decoded.get(key(id, size));
+      if (best) return best;
+      for (const other of [256, 512, 128] as const) {
+        const found = decoded.get(key(id, other));
+        if (found) return found;
+      }
+      return undefined;
+    },
+    want(ids, size) {
+      wanted = ids;
+      wantedSize = size;
+      failures = Math.min(failures, 4);
+      const still = new Set(ids.map((id) => key(id, size)));
+      for (const [stop, names] of flying) {
+        if (![...names].some((name) => still.has(name))) stop.abort();
+      }
+      next();
+    },
+    close() {
+      wanted = [];
+      for (const stop of flying.keys()) stop.abort();
+      decoded.clear();
+      packed.clear();
+    },
+  };
+}
