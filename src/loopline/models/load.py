@@ -23,7 +23,6 @@ _FAMILIES: Final = {
     "timm": "loopline.models.timm",
     "hf": "loopline.models.huggingface",
     "ultralytics": "loopline.models.ultralytics",
-    "torch": "loopline.models.torch",
 }
 """Prefix of a name → module with `load(rest, min_score) -> Model`; imported when asked for."""
 
@@ -85,7 +84,7 @@ def load(name: str | os.PathLike[str], *, min_score: float | None = None, thread
     """A model, ready to work.
 
     name       "histogram" (built in) · a card's name, see `loopline models` · the path of a card or of an ONNX file with
-               a card beside it · "timm:…", "hf:…", "ultralytics:…", "torch:…", where those are installed
+               a card beside it · "timm:…", "hf:…", "ultralytics:…" where those are installed
     min_score  what is less sure is left out; default: as the card says
     threads    for the model; default: every core
 

@@ -21,8 +21,8 @@ from filelock import FileLock, Timeout
 from loopline.errors import Conflict
 from loopline.jobs import SILENT, Progress, StopSignal, stage
 from loopline.kernel.exchange import Problem
+from loopline.models.carded import usable_cores
 from loopline.models.journal import Batch, Journal
-from loopline.models.onnx import usable_cores
 from loopline.models.protocol import About, Picture
 from loopline.models.stream import Item, Ready, read_ahead
 from loopline.runs.records import Run, now_utc, runs, start_run
