@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
 import shutil
 import subprocess
@@ -14,6 +15,8 @@ from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -100,7 +103,7 @@ def test_pictures_of_an_archive_can_be_the_data_sets_own(tmp_path: Path, ending:
     ds = ll.create(tmp_path / "set")
     report = ds.add(archive, media=media)
     assert (report.samples_added, report.unreadable) == (3, 1)
-    assert ("packed tar" in str(report.counts)) == (media == "reference")
+    assert ("were copied into the data set" in str(report.counts)) == (media == "reference")
     assert ds.add(archive, media=media).samples_added == 0
     archive.unlink()
     assert content(ds) == (tmp_path / "in/images/night/a b.png").read_bytes()
@@ -145,8 +148,9 @@ def test_pictures_in_an_archive_go_out_again(tmp_path: Path, name: str) -> None:
 def test_links_into_an_archive_are_refused(tmp_path: Path) -> None:
     archive = packed(coco(tmp_path / "in"), tmp_path / "export.zip")
     ds = ll.create(tmp_path / "set")
-    with pytest.raises(FormatError, match="cannot be linked to"):
+    with pytest.raises(FormatError, match="cannot be linked to") as error:
         ds.add(archive, media="link")
+    assert error.value.where == f"{archive}/images"
     assert leftovers(ds) == []
 
 
@@ -203,6 +207,32 @@ with incoming(Path(sys.argv[1]), sys.argv[2], None, progress=SILENT, stop=StopSi
         ds.add(archive)
         assert (other.path / "labels.json").exists()  # one that is still running keeps its own
     assert leftovers(ds) == []
+
+
+def test_pictures_beside_packed_labels_stay_where_they_are(tmp_path: Path) -> None:
+    folder = coco(tmp_path / "in")
+    labels = packed(folder, tmp_path / "labels.tgz")
+    ds = ll.create(tmp_path / "set")
+    report = ds.add(folder / "images", labels=labels)
+    assert report.unreadable == 1
+    assert "were copied" not in str(report.counts)
+    assert places(ds)[0] == (str(folder / "images"), "night/a b.png")
+
+
+def test_pictures_that_a_table_holds_come_into_the_data_set(tmp_path: Path) -> None:
+    rows = []
+    for number in range(2):
+        file = io.BytesIO()
+        Image.new("RGB", (9, 8), (number, 0, 0)).save(file, "PNG")
+        rows.append({"bytes": file.getvalue(), "path": f"{number}.png"})
+    features = {"image": {"_type": "Image"}, "label": {"names": ["a", "b"], "_type": "ClassLabel"}}
+    table = pa.table({"image": rows, "label": [0, 1]})
+    table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    (tmp_path / "in/data").mkdir(parents=True)
+    pq.write_table(table, tmp_path / "in/data/train-00000-of-00001.parquet")
+    ds = ll.create(tmp_path / "set")
+    assert (ds.add(tmp_path / "in").unreadable, ds.add(tmp_path / "in").samples_added) == (0, 0)
+    assert content(ds) == rows[0]["bytes"]
 
 
 def test_shards_of_webdataset_come_in_by_themselves(tmp_path: Path) -> None:

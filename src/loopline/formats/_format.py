@@ -55,6 +55,13 @@ class FileFormat:
                 raise FormatError(f'{self.title} has no option "{name}"', hint=near(name, known))
 
 
+def reader_options(one: Format) -> list[str]:
+    """Names of the options that a format's reader takes."""
+    if isinstance(one, FileFormat):
+        return option_names(one.reader) if one.reader is not None else []
+    return option_names(one.read)
+
+
 def writer_options(one: Format) -> list[str]:
     """Names of the options that a format's writer takes."""
     if isinstance(one, FileFormat):

@@ -10,17 +10,15 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from loopline.errors import FormatError
-from loopline.formats import registry
-from loopline.front import looking, own_media
-from loopline.front.incoming import Incoming, Stand, incoming
+from loopline.front import keeping, looking
+from loopline.front.choosing import SHARDS, Named, chosen
+from loopline.front.incoming import Incoming, incoming
 from loopline.front.own_media import Keep
 from loopline.front.placing import at_urls, placed, roots_of, told
 from loopline.jobs import SILENT, Progress, StopSignal, stage
 from loopline.kernel.exchange import (
     Event,
     FieldFound,
-    Format,
     LabelRows,
     Problem,
     SampleRows,
@@ -31,8 +29,6 @@ from loopline.media import SqliteProbeCache, is_url, remote
 from loopline.store.ingest import AddReport, Existing, Same, ingest
 from loopline.store.lake import Lake
 from loopline.store.stage import Problems
-
-_SHARDS = "webdataset"  # reads tar files itself
 
 
 def add(
@@ -81,13 +77,13 @@ def add(
     signal = stop or StopSignal()
     signal.keep("nothing was added", resume="run it again: media that were looked at are remembered")
     with _incoming(lake, path, labels, format, options, unpack_limit, progress, signal) as found:
-        named = _chosen(found, format, options)
+        named = chosen(found, format, options)
         events = placed(_events(lake, named, field, split, progress, signal), found, whole=False)
         if media_from is not None:
             events = at_urls(events, media_from)
         cache = lake.location.cache
         fetched = looking.Remote(cache, (lambda _: True) if media_from is not None else found.named)
-        events = _kept(events, found, lake, media, fetched, signal)
+        events = keeping.kept(events, found, lake.location, media, fetched, signal.check)
 
         def probe(files: pa.Table) -> Iterator[pa.RecordBatch]:
             cache.mkdir(parents=True, exist_ok=True)
@@ -109,27 +105,6 @@ def add(
             probe=probe if read_media else None,
             tags=tuple(tags),
         )
-
-
-def _kept(
-    events: Iterator[Event], found: Incoming, lake: Lake, media: Keep, fetched: looking.Remote, signal: StopSignal
-) -> Iterator[Event]:
-    """The events, with pictures copied or linked where that is wished, or where there is no other way."""
-    there_only = [one.origin for one in found.stands if one.whole and not one.in_place]
-    if media == "link" and any(one.whole for one in found.stands):
-        raise FormatError(
-            "pictures in an archive or on the network cannot be linked to",
-            where=found.stands[0].origin,
-            hint='copy them: media="copy"; or leave them where they are: media="reference"',
-        )
-    if media == "reference" and there_only:
-        why = "pictures of a packed tar, or of an archive on the network, were copied into the data set"
-        found.problems.append(Problem("warning", why, there_only[0], 'say media="copy" to silence this'))
-        media = "copy"
-    if media == "reference":
-        return events
-    folder = own_media.folder_of(lake.location)
-    return own_media.kept(events, folder, media, signal.check, passing=found.folder, fetch=fetched.file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +146,7 @@ def preview(
     samples = missing = 0
     signal = stop or StopSignal()
     with _incoming(lake, path, labels, format, options, unpack_limit, progress, signal) as found:
-        named = _chosen(found, format, options)
+        named = chosen(found, format, options)
         events = placed(_events(lake, named, field, split, progress, signal), found, whole=False)
         if media_from is not None:
             events = at_urls(events, media_from)
@@ -203,17 +178,6 @@ def preview(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """What to read, and how."""
-
-    reader: Format
-    saw: str  # what made it known
-    path: Path  # label file or folder
-    media: Path | None
-    options: Mapping[str, object]
-
-
 def _name(path: Path | str) -> str:
     return (remote.name_of(path) or path) if isinstance(path, str) and is_url(path) else Path(path).name
 
@@ -228,93 +192,19 @@ def _incoming(
     progress: Progress,
     stop: StopSignal,
 ) -> AbstractContextManager[Incoming]:
-    as_it_is = name == _SHARDS or "extract_to" in (options or {})
-    folder = labels is None and not is_url(str(path)) and Path(path).is_dir()
     return incoming(
         lake.location.cache,
         str(path),
         None if labels is None else str(labels),
-        as_it_is=as_it_is,
-        room=as_it_is or (folder and registry.get(_SHARDS).sniff(Path(path)) is not None),
+        as_it_is=name == SHARDS or "extract_to" in (options or {}),
         limit=limit,
         progress=progress,
         stop=stop,
     )
 
 
-def _chosen(found: Incoming, name: str | None, options: Mapping[str, object] | None) -> _Named:
-    """The label file or folder to read, its format, and what made it known. Raises FormatError, UnknownFormat."""
-    path = found.labels if found.labels is not None else found.path
-    media = found.path if found.labels is not None else None
-    if not path.exists():
-        raise FormatError("there is no such file or folder", where=str(path), hint="see how the path is written")
-    given = dict(options or {})
-    if name == _SHARDS and media is None and "extract_to" not in given:
-        return _shards(path, found, given)
-    if name is not None:
-        return _Named(registry.get(name), "", _within(path, found, name), media, given)
-    stand = found.of(str(path))
-    if stand is not None and path.is_dir():
-        path = _likeliest(path)
-        if media is None and _is_shard(Path(stand.origin), path):
-            return _shards(Path(stand.origin), found, given)
-    reader, sniffed = registry.detect(path)
-    if reader.name == _SHARDS and media is None and "extract_to" not in given and stand is None:
-        return _shards(path, found, given)
-    return _Named(reader, sniffed.saw, path, media, given)
-
-
-def _shards(path: Path, found: Incoming, options: Mapping[str, object]) -> _Named:
-    """Shards hold pictures under names of their own, so these are copied out into the data set."""
-    folder = found.new_folder("shards")
-    found.stands.append(Stand(folder, str(path.resolve()), whole=True, in_place=False))
-    return _Named(registry.get(_SHARDS), "WebDataset shards", path, None, {**options, "extract_to": folder})
-
-
-def _is_shard(archive: Path, unpacked: Path) -> bool:
-    """Whether an archive is a shard rather than a folder that some format knows."""
-    if not archive.is_file() or (seen := registry.get(_SHARDS).sniff(archive)) is None:
-        return False
-    found = registry.sniff(unpacked)
-    return seen.confidence > max((s.confidence for _, s in found), default=0.0) and seen.confidence > 0.8
-
-
-def _alone(folder: Path) -> Iterator[Path]:
-    """A folder, and what is the only thing in it, and the only thing in that, ..."""
-    yield folder
-    while folder.is_dir():
-        inside = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
-        if len(inside) != 1:
-            return
-        folder = inside[0]
-        yield folder
-
-
-def _likeliest(folder: Path) -> Path:
-    """Of an unpacked archive, the folder that a format knows best: all of it, or the one that it is packed in."""
-
-    def sure(place: Path) -> float:
-        found = registry.sniff(place)
-        return found[0][1].confidence if found else 0.0
-
-    return max(_alone(folder), key=sure)
-
-
-def _within(path: Path, found: Incoming, name: str) -> Path:
-    """As `_likeliest`, where the user has named the format."""
-    if found.of(str(path)) is None or not path.is_dir():
-        return path
-    reader = registry.get(name)
-
-    def sure(place: Path) -> float:
-        sniffed = reader.sniff(place)
-        return sniffed.confidence if sniffed else 0.0
-
-    return max(_alone(path), key=sure)
-
-
 def _events(
-    lake: Lake, named: _Named, field: str, split: str | None, progress: Progress, stop: StopSignal
+    lake: Lake, named: Named, field: str, split: str | None, progress: Progress, stop: StopSignal
 ) -> Iterator[Event]:
     with stage(progress, f"read {named.path.name}", unit="bytes") as report:
         source = Source(

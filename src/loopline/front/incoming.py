@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -50,7 +50,8 @@ class Stand:
 class Incoming:
     """What an import reads instead of what the user named."""
 
-    folder: Path  # of all stands
+    folder: Path  # of all stands; made when the first is needed
+    start: Callable[[], None]  # makes it
     path: Path = field(default_factory=Path)
     labels: Path | None = None
     stands: list[Stand] = field(default_factory=list)
@@ -58,6 +59,8 @@ class Incoming:
 
     def new_folder(self, name: str) -> Path:
         """An empty folder of that name."""
+        if not self.folder.exists():
+            self.start()
         folder = self.folder / str(len(self.stands)) / (member_name(name) or "files").rpartition("/")[2]
         folder.mkdir(parents=True)
         return folder
@@ -93,7 +96,6 @@ def incoming(
     labels: str | None,
     *,
     as_it_is: bool = False,
-    room: bool = False,
     limit: int | None = None,
     progress: Progress,
     stop: StopSignal,
@@ -101,23 +103,24 @@ def incoming(
     """What stands for `path` and `labels` while the block runs; themselves where they are plain files and folders.
 
     as_it_is   a local archive is read by the format itself
-    room       a folder is needed in any case
     limit      bytes that an archive may unpack to; see `unpack`
 
     An import that was killed leaves its folder behind; the next one removes it.
     Raises FormatError, MediaError, MissingDependency, Stopped, all with places that the user knows.
     """
-    named = [text for text in (path, labels) if text is not None]
-    if not room and not any(is_url(text) or split_archive(str(Path(text).absolute())) for text in named):
-        yield Incoming(cache, Path(path), None if labels is None else Path(labels))
-        return
-    base = (cache / _FOLDER).absolute()
-    base.mkdir(parents=True, exist_ok=True)
-    _sweep(base)
+    base = Path(os.path.realpath(cache)) / _FOLDER
     own = base / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    with FileLock(own.with_suffix(".lock")):
-        own.mkdir()
-        found = Incoming(own.resolve())
+    with ExitStack() as opened:
+
+        def start() -> None:
+            base.mkdir(parents=True, exist_ok=True)
+            _sweep(base)
+            opened.enter_context(FileLock(own.with_suffix(".lock")))
+            opened.callback(own.with_suffix(".lock").unlink, missing_ok=True)
+            opened.callback(shutil.rmtree, own, ignore_errors=True)
+            own.mkdir()
+
+        found = Incoming(own, start)
         bring = _Bring(found, limit, progress, stop)
         try:
             if labels is not None:
@@ -125,16 +128,13 @@ def incoming(
             found.path = (
                 Path(path) if as_it_is and not is_url(path) else bring.one(path, folder_only=labels is not None)
             )
-            if labels is not None and found.labels is not None:
+            if found.labels is not None:
                 found.path = _inner_folder(found.path, found)
             yield found
         except LooplineError as error:
             error.what, error.where, error.hint = map(found.told, (error.what, error.where, error.hint))
             error.args = (error.what,)
             raise
-        finally:
-            shutil.rmtree(own, ignore_errors=True)
-            own.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def _sweep(base: Path) -> None:

@@ -53,17 +53,19 @@ def kept(
     *,
     passing: Path | None = None,
     fetch: Callable[[str, str], str | None] = lambda _root, _path: None,
+    only: Callable[[str], bool] = lambda _root: True,
 ) -> Iterator[Event]:
     """The events, with every picture that can be read copied or linked into `folder`, and its sample rooted there.
 
     passing   files in this folder are about to be deleted: they get a second name rather than a copy
+    only      whether pictures of this root are meant
     fetch     a file with the remote picture of a root and path; None: it does not come
 
     A picture that is missing stays where its label file says it is. Breaking off loses nothing: what is in place by
     then is found there next time. Raises FormatError for remote pictures that would be linked to.
     """
     for event in events:
-        yield _placed(event, folder, keep, check, passing, fetch) if isinstance(event, SampleRows) else event
+        yield _placed(event, folder, keep, check, passing, fetch, only) if isinstance(event, SampleRows) else event
 
 
 def _placed(
@@ -73,17 +75,22 @@ def _placed(
     check: Callable[[], None],
     passing: Path | None,
     fetch: Callable[[str, str], str | None],
+    only: Callable[[str], bool],
 ) -> SampleRows:
     roots = []
     for before, path in zip(roots_of(event), event.table["path"].to_pylist(), strict=True):
         check()
         root = None
         try:
-            if is_url(before):
-                if keep == "link":
-                    raise FormatError(
-                        "pictures on the network cannot be linked to", where=before, hint='copy them: media="copy"'
-                    )
+            if not only(before):
+                pass
+            elif keep == "link" and (is_url(before) or (passing and Path(before).is_relative_to(passing))):
+                raise FormatError(
+                    "pictures in an archive or on the network cannot be linked to",
+                    where=before,
+                    hint='copy them: media="copy"; or leave them where they are: media="reference"',
+                )
+            elif is_url(before):
                 remote = fetch(before, path)
                 root = str(_place(Path(remote), path, folder, keep, None)) if remote else None
             else:

@@ -1,0 +1,95 @@
+"""What an import reads, and with which format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from loopline.errors import FormatError
+from loopline.formats import registry
+from loopline.formats._format import reader_options
+from loopline.front.incoming import Incoming, Stand
+from loopline.kernel.exchange import Format
+
+SHARDS: Final = "webdataset"
+"""The format that reads tar files itself."""
+
+_OUT: Final = "extract_to"  # option of formats whose label files hold the pictures: the folder that these are put into
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What to read, and how."""
+
+    reader: Format
+    saw: str  # what made it known
+    path: Path  # label file or folder
+    media: Path | None
+    options: Mapping[str, object]
+
+
+def chosen(found: Incoming, name: str | None, options: Mapping[str, object] | None) -> Named:
+    """The label file or folder to read, its format (`name`, or what the files look like), and what made it known.
+
+    Raises FormatError, UnknownFormat.
+    """
+    path = found.labels if found.labels is not None else found.path
+    media = found.path if found.labels is not None else None
+    if not path.exists():
+        raise FormatError("there is no such file or folder", where=str(path), hint="see how the path is written")
+    stand = found.of(str(path))
+    if name is not None:
+        reader, saw = registry.get(name), ""
+        if stand is not None:
+            path = max(_alone(path), key=_by(reader))
+    else:
+        if stand is not None:
+            path = max(_alone(path), key=_sureness)
+            if media is None and _is_shard(Path(stand.origin), path):
+                path = Path(stand.origin)
+        reader, sniffed = registry.detect(path)
+        saw = sniffed.saw
+    given = dict(options or {})
+    if media is None and _OUT not in given and _OUT in reader_options(reader):
+        given[_OUT] = _taken_out(path, found)
+    return Named(reader, saw, path, media, given)
+
+
+def _taken_out(path: Path, found: Incoming) -> Path:
+    """A folder for pictures that label files hold; from there they come into the data set."""
+    folder = found.new_folder("pictures")
+    found.stands.append(Stand(folder, found.told(str(path.resolve())), whole=True, in_place=False))
+    return folder
+
+
+def _alone(folder: Path) -> Iterator[Path]:
+    """A folder, and what is the only thing in it, and the only thing in that, ..."""
+    yield folder
+    while folder.is_dir():
+        inside = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+        if len(inside) != 1:
+            return
+        folder = inside[0]
+        yield folder
+
+
+def _sureness(place: Path) -> float:
+    found = registry.sniff(place)
+    return found[0][1].confidence if found else 0.0
+
+
+def _by(reader: Format) -> Callable[[Path], float]:
+    def sure(place: Path) -> float:
+        sniffed = reader.sniff(place)
+        return sniffed.confidence if sniffed else 0.0
+
+    return sure
+
+
+def _is_shard(archive: Path, unpacked: Path) -> bool:
+    """Whether an archive is a shard rather than a folder that some format knows."""
+    if not archive.is_file() or (seen := registry.get(SHARDS).sniff(archive)) is None:
+        return False
+    return seen.confidence > max(0.8, _sureness(unpacked))
