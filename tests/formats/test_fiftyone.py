@@ -210,6 +210,80 @@ def test_frames_of_videos_are_rows_with_a_frame(tmp_path: Path) -> None:
     assert [f["frame_number"] for f in again] == [1, 3]
 
 
+def test_what_a_list_of_labels_says_of_itself_is_kept(tmp_path: Path) -> None:
+    themes = {**SAMPLE["themes"], "logits": [0.5, 1.5], "threshold": 0.25}
+    empty = {"_cls": "Detections", "detections": [], "ran": True}
+    sample = {**SAMPLE, "themes": themes, "guess": empty}
+    store = read(fiftyone.FORMAT, put(tmp_path / "in", sample))
+    row = store.rows[0]
+    assert (json.loads(row["themes_logits"]), row["themes_threshold"], row["guess_ran"]) == ([0.5, 1.5], 0.25, True)
+    assert written(fiftyone.FORMAT, store, tmp_path / "out", media="none").lost == {}
+    again = json.loads((tmp_path / "out" / "samples.json").read_text())["samples"][0]
+    assert (again["themes"], again["guess"]) == (themes, empty)
+    head = json.loads((tmp_path / "out" / "metadata.json").read_text())
+    assert "themes.logits" not in {f["name"] for f in head["sample_fields"]}
+
+
+def test_values_of_frames_that_are_no_labels_are_kept_with_the_video(tmp_path: Path) -> None:
+    clip = {"_id": {"$oid": f"{OID}00"}, "filepath": "data/v.mp4", "tags": [], "_media_type": "video"}
+    clip["metadata"] = {"_cls": "VideoMetadata", "frame_width": 40, "frame_height": 20}
+    cats = [label("Detection", 21, label="cat", bounding_box=[0, 0, 0.5, 0.5])]
+    frames = [
+        {
+            "_id": {"$oid": f"{OID}1{n}"},
+            "_sample_id": {"$oid": f"{OID}00"},
+            "frame_number": n,
+            "speed": 2.5 * n,
+            "objects": {"_cls": "Detections", "detections": cats if n == 1 else [], "model": "m"},
+        }
+        for n in (1, 3)
+    ]
+    store = read(fiftyone.FORMAT, put(tmp_path / "in", clip, head={}, frames=frames))
+    assert store.problems == []
+    assert json.loads(store.rows[0]["fiftyone_frames"]) == {
+        "1": {"speed": 2.5, "objects.model": "m"},
+        "3": {"speed": 7.5, "objects.model": "m"},
+    }
+    assert written(fiftyone.FORMAT, store, tmp_path / "out", media="none").lost == {}
+    again = json.loads((tmp_path / "out" / "frames.json").read_text())["frames"]
+    assert [f["speed"] for f in again] == [2.5, 7.5]
+    assert [f["objects"] for f in again] == [f["objects"] for f in frames]
+
+
+def test_values_of_frames_that_no_head_lists_are_counted(tmp_path: Path) -> None:
+    clip = {"_id": {"$oid": f"{OID}00"}, "filepath": "data/v.mp4", "_media_type": "video"}
+    frame = {"_sample_id": {"$oid": f"{OID}00"}, "frame_number": 1, "speed": 2.5}
+    head = {"frame_fields": [{"name": "frame_number", "embedded_doc_type": None}]}
+    store = read(fiftyone.FORMAT, put(tmp_path, clip, head=head, frames=[frame]))
+    what = 'values of single frames that metadata.json does not list are left out: "speed"'
+    assert told(store.problems) == [("warning", what)]
+
+
+def test_documents_inside_labels_and_metadata_are_kept(tmp_path: Path) -> None:
+    colour = {"_cls": "CategoricalAttribute", "value": "red", "confidence": 0.5}
+    cat = label("Detection", 1, label="cat", bounding_box=[0, 0, 0.5, 0.5], sleepy=True)
+    cat["attributes"] = {"colour": colour, "sleepy": {"_cls": "BooleanAttribute", "value": False}}
+    cat["by"] = {"_cls": "DynamicEmbeddedDocument", "name": "ann"}
+    metadata = {**SAMPLE["metadata"], "lens": "wide"}
+    sample = {**SAMPLE, "metadata": metadata, "truth": {"_cls": "Detections", "detections": [cat]}, "split": ["a", "b"]}
+    head = {**HEAD, "evaluations": {"eval": {"$oid": "1"}}, "saved_views": [{"$oid": "2"}]}
+    store = read(fiftyone.FORMAT, put(tmp_path / "in", sample, head=head))
+    row, (one,) = store.rows[0], store.objects["truth"]
+    assert (one["colour"], one["colour_confidence"], one["sleepy"], one["attributes_sleepy"]) == (
+        "red",
+        0.5,
+        True,
+        False,
+    )
+    assert json.loads(one["by"]) == cat["by"]
+    assert (row["metadata_lens"], json.loads(row["split_value"])) == ("wide", ["a", "b"])
+    assert ("warning", "evaluations are kept as JSON only") in told(store.problems)
+    assert ("warning", "saved views are kept as JSON only") in told(store.problems)
+    written(fiftyone.FORMAT, store, tmp_path / "out", media="none")
+    again = json.loads((tmp_path / "out" / "samples.json").read_text())["samples"][0]
+    assert again["metadata"]["lens"] == "wide"
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     worlds(

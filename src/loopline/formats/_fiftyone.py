@@ -42,6 +42,12 @@ LABELS: Final[dict[str, tuple[FieldKind, str]]] = {
 }
 """Class of a label document: the kind here, and the key that holds its list ("": it is one label itself)."""
 
+FRAMES: Final = "fiftyone_frames"
+"""Column of a video: values of single frames that are no labels, {frame number: {name: value}}."""
+
+RUNS: Final = ("annotation_runs", "brain_methods", "evaluations", "runs", "saved_views", "workspaces")
+"""Keys of the data set's document that name other documents."""
+
 HOUSE: Final = frozenset({"_id", "_cls", "_rand", "_dataset_id", "_media_type", "_sample_id", "id"})
 """Keys that FiftyOne makes anew."""
 
@@ -196,10 +202,22 @@ def values_of(
     if kind != "box" and one.get("iscrowd") is not None:
         others["iscrowd"] = one["iscrowd"]
     for name, attribute in mapping(one.get("attributes")).items():
-        inner = attribute.get("value") if isinstance(attribute, dict) else attribute
+        name = name if name not in others else f"attributes.{name}"
+        document = isinstance(attribute, dict) and "value" in attribute
+        inner = attribute["value"] if document else attribute
         if inner is not None:
-            others.setdefault(name, deep(inner))
+            others[name] = deep(inner)
+        if document:
+            others |= {
+                f"{name}.{k}": deep(v) for k, v in attribute.items() if k not in ("_cls", "value") and v is not None
+            }
     return values, own, others
+
+
+def beside(container: Mapping[str, Any], inner: str) -> dict[str, Any]:
+    """What a list of labels says of itself, beside the list: Classifications.logits and the like."""
+    known = {inner, *HOUSE}
+    return {k: deep(v) for k, v in container.items() if k not in known and v is not None}
 
 
 def _box(one: Mapping[str, Any], size: tuple[int, int]) -> dict[str, float]:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Final
 import msgspec
 import numpy as np
 
-from loopline.formats._fiftyone import HOUSE, LABELS, OWN, nearest, npy_packed
+from loopline.formats._fiftyone import FRAMES, HOUSE, LABELS, OWN, RUNS, nearest, npy_packed
 from loopline.formats._files import new_folder
 from loopline.formats._folders import Folders
 from loopline.formats._masks import decode
@@ -50,7 +50,6 @@ _TYPES: Final = {
     "json": "Dict",
 }
 _CORE: Final = "fiftyone.core."
-_RUNS: Final = ("annotation_runs", "brain_methods", "evaluations", "runs", "saved_views", "workspaces")
 
 
 def write(what: Exportable, target: Path, *, fields: Sequence[str], media: Media = "copy") -> Written:
@@ -135,6 +134,11 @@ class _Writer:
         }
         if "split" in row:
             out["split"] = row["split"]
+        frame_values = mapping(columns.pop(FRAMES, None))
+        beside = {key: columns.pop(key) for key in [*columns] if self._form_of(key) is not None}
+        for key in [*columns]:
+            if key.startswith("metadata."):
+                out["metadata"][key.partition(".")[2]] = columns.pop(key)
         self.lists |= {name for name, value in columns.items() if isinstance(value, list)}
         out |= columns
         grouped: dict[tuple[int | None, str], list[dict[str, Any]]] = {}
@@ -155,7 +159,30 @@ class _Writer:
             else:
                 form.framed = True
                 frames.setdefault(frame, {})[form.name] = form.document(labels, self.pictures.lost)
+        for key, value in beside.items():
+            self._put(out, key, value)
+        for number_, values in frame_values.items():
+            if number_.isdecimal():
+                for key, value in mapping(values).items():
+                    self._put(frames.setdefault(int(number_) - 1, {}), key, value)
         return out, self._frames(frames, sample_id, moment)
+
+    def _form_of(self, key: str) -> _Form | None:
+        """The field of a list of labels that a column `<field>.<key>` belongs to."""
+        name = key.partition(".")[0]
+        return next((f for f in self.forms.values() if f.name == name and f.inner and "." in key), None)
+
+    def _put(self, document: dict[str, Any], key: str, value: Any) -> None:
+        """What a list of labels says of itself goes beside the list, anything else into the document."""
+        form = self._form_of(key)
+        if form is None:
+            document[key] = value
+        else:
+            form.framed, form.unframed = (
+                form.framed or "filepath" not in document,
+                form.unframed or "filepath" in document,
+            )
+            document.setdefault(form.name, {"_cls": form.form, form.inner: []})[key.partition(".")[2]] = value
 
     def _frames(
         self, frames: Mapping[int, dict[str, Any]], sample_id: str, moment: Mapping[str, Any]
@@ -263,7 +290,11 @@ class _Writer:
             _field("last_modified_at", "DateTime"),
         ]
         columns = [(key_of(c), _TYPES[c.type]) for c in what.schema.columns if c.name != "fiftyone_rest"]
-        columns = [pair for pair in columns if pair[0] != _ID]
+        columns = [
+            (key, kind)
+            for key, kind in columns
+            if key not in (_ID, FRAMES) and not key.startswith("metadata.") and self._form_of(key) is None
+        ]
         mine = [_field("split", "String"), *(_field(k, "List" if k in self.lists else kind) for k, kind in columns)]
         labels = {f.name: _label_field(f) for f in self.forms.values()}
         own = [*mine, *(labels[f.name] for f in self.forms.values() if f.unframed or not f.framed)]
@@ -278,10 +309,10 @@ class _Writer:
         out = {
             "name": name,
             "version": "1.0.0",
-            **{k: v for k, v in known.items() if k not in _RUNS},
+            **{k: v for k, v in known.items() if k not in RUNS},
             "media_type": "video" if self.video and not self.image else "image",
             "sample_fields": [declared.get(str(f["name"]), f) for f in (*usual, *own)],
-            "frame_fields": [framed.get(str(f["name"]), f) for f in frames] if self.video else [],
+            "frame_fields": [*({f["name"]: f for f in frames} | framed).values()] if self.video else [],
             "classes": {f.name: list(f.field.classes) for f in self.forms.values() if f.field.classes},
             "mask_targets": {f.name: ids for f in self.forms.values() if (ids := _targets(f.field))},
             "skeletons": {f.name: _bones(f.field) for f in self.forms.values() if f.field.keypoint_names},

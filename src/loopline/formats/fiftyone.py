@@ -7,14 +7,26 @@ geolocations) is kept as JSON columns of the samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 from loopline.errors import FormatError
-from loopline.formats._fiftyone import HOUSE, LABELS, OWN, deep, packed_array, placed, plain, values_of
+from loopline.formats._fiftyone import (
+    FRAMES,
+    HOUSE,
+    LABELS,
+    OWN,
+    RUNS,
+    beside,
+    deep,
+    packed_array,
+    placed,
+    plain,
+    values_of,
+)
 from loopline.formats._fiftyone_write import write
 from loopline.formats._format import FileFormat
 from loopline.formats._gather import Gather, no_file
@@ -45,7 +57,28 @@ SUPPORT: Final = support(
 _SAMPLES: Final = "samples.json"
 _ID: Final = "fiftyone_id"
 _MEDIA: Final = ("filepath", "tags", "metadata", "created_at", "last_modified_at", "split", *HOUSE)
+_METADATA: Final = frozenset(
+    {"_cls", "size_bytes", "mime_type", "width", "height", "num_channels", "frame_width", "frame_height"}
+    | {"frame_rate", "total_frame_count", "duration", "encoding_str"}
+)
+"""What the media file says of itself."""
 _DEFAULT_NAME: Final = "ground_truth"
+
+
+def _says_more(one: Mapping[str, Any], usual: Collection[str]) -> bool:
+    """Whether a field of frames holds something that is no label."""
+    form = str(one.get("embedded_doc_type")).rpartition(".")[2]
+    if form not in LABELS:
+        return one.get("name") not in usual
+    inner = {text(mapping(f).get("name")) for f in listed(one.get("fields"))}
+    return bool(LABELS[form][1]) and bool(inner - {LABELS[form][1], "id", "tags", None})
+
+
+def _entries(value: Any) -> list[str]:
+    """Names of what a key of the head lists."""
+    if isinstance(value, dict):
+        return [str(key) for key in value]
+    return [str(number_) for number_ in range(len(listed(value)))]
 
 
 def sniff(path: Path) -> Sniffed | None:
@@ -76,6 +109,7 @@ def read(source: Source) -> Iterator[Event]:
             )
         )
     reader = _Reader(source, file.parent, Gather(source, "fiftyone", file))
+    reader.frame_values()
     for name, key, take in (
         (file.name, "samples", reader.sample),
         ("frames.json", "frames", reader.frame),
@@ -109,6 +143,8 @@ class _Reader:
     fields: dict[str, _Field] = field(default_factory=dict)
     keys: dict[str, tuple[int, tuple[int, int]]] = field(default_factory=dict)  # FiftyOne's id → key, size
     columns: set[str] = field(default_factory=set)  # names of sample fields that are no labels
+    framed: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)  # FiftyOne's id → frame → values
+    looked: bool = False  # frames were read for values already
 
     def __post_init__(self) -> None:
         file = self.base / "metadata.json"
@@ -117,6 +153,9 @@ class _Reader:
                 self.head = mapping(document(read_bytes(str(file), [self.base]))[0])  # type: ignore[assignment]
             except FormatError as error:
                 self.gather.warn(f"metadata.json cannot be read: {error.what}", file.name)
+        for key in RUNS:
+            for one in _entries(self.head.get(key)):
+                self.gather.warn(f"{key.replace('_', ' ')} are kept as JSON only", f"metadata.json: {key}.{one}")
         declared: dict[str, str] = {}
         for key in ("sample_fields", "frame_fields"):
             for one in listed(self.head.get(key)):
@@ -157,6 +196,27 @@ class _Reader:
                 found.names[number_] = label
         return found
 
+    def frame_values(self) -> None:
+        """Read what frames say that is no label. It belongs to the videos, and those come first."""
+        file = self.base / "frames.json"
+        usual = {*HOUSE, *_MEDIA, "frame_number"}
+        declared = [mapping(one) for one in listed(self.head.get("frame_fields"))]
+        if not file.is_file() or (declared and not any(_says_more(one, usual) for one in declared)):
+            return
+        self.looked = True
+        nobody = Gather(self.source, "fiftyone", file)  # what is wrong is told when labels are read
+        for _, item in items(file, "frames", nobody, self.source.report, {}):
+            owner, number_ = plain(item.get("_sample_id")), whole(plain(item.get("frame_number")))
+            found: dict[str, Any] = {}
+            for name, value in item.items():
+                if isinstance(value, dict) and value.get("_cls") in LABELS:
+                    inner = LABELS[value["_cls"]][1]
+                    found |= {f"{name}.{k}": v for k, v in beside(value, inner).items()} if inner else {}
+                elif name not in usual and value is not None:
+                    found[name] = deep(value)
+            if found and isinstance(owner, str) and number_ is not None:
+                self.framed.setdefault(owner, {})[str(number_)] = found
+
     # One document -------------------------------------------------------------------------------------------------
 
     def sample(self, item: Mapping[str, Any], where: str) -> None:
@@ -171,6 +231,8 @@ class _Reader:
             value = plain(value)
             if isinstance(value, dict) and value.get("_cls") in LABELS:
                 labels[key] = value
+                inner = LABELS[value["_cls"]][1]
+                columns |= {f"{key}.{k}": v for k, v in beside(value, inner).items()} if inner else {}
             elif key not in _MEDIA and value is not None and key not in self.fields:
                 form = value.get("_cls") if isinstance(value, dict) else None
                 if isinstance(form, str):
@@ -179,6 +241,13 @@ class _Reader:
         own_id = plain(item.get("_id", item.get("id")))
         if isinstance(own_id, str):
             columns[_ID] = own_id
+            if own_id in self.framed:
+                columns[FRAMES] = self.framed.pop(own_id)
+        if isinstance(item.get("split"), dict | list | bool):
+            columns["split_value"] = deep(item["split"])
+        for key, value in mapping(item.get("metadata")).items():
+            if key not in _METADATA and value is not None:
+                columns[f"metadata.{key}"] = deep(value)
         tags = [t for tag in listed(item.get("tags")) if (t := text(tag))]
         if tags:
             built_in["tags"] = tags
@@ -207,8 +276,16 @@ class _Reader:
         for name, value in item.items():
             if isinstance(value, dict) and value.get("_cls") in LABELS:
                 self._labels(name, value, key, size, f"{where}.{name}", number_ - 1)
-            elif name not in HOUSE and name not in ("frame_number", *_MEDIA) and value is not None:
-                self.gather.warn(f'values of single frames are left out: "{name}"', where)
+                inner = LABELS[value["_cls"]][1]
+                left = [f"{name}.{k}" for k in beside(value, inner)] if inner else []
+            else:
+                left = (
+                    [name] if name not in HOUSE and name not in ("frame_number", *_MEDIA) and value is not None else []
+                )
+            for one in left if not self.looked else ():
+                self.gather.warn(
+                    f'values of single frames that metadata.json does not list are left out: "{one}"', where
+                )
 
     def _place(self, path: str) -> tuple[str, Path | None]:
         """A picture's name, and the folder that it is relative to."""
