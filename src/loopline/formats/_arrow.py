@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 ABSENT: Final = msgspec.UNSET
 
@@ -66,5 +67,5 @@ def count_filled(table: pa.Table, name: str) -> int:
         return 0
     column = table[name]
     if pa.types.is_list(column.type):
-        return sum(1 for v in column.to_pylist() if v)
+        return int(pc.sum(pc.greater(pc.list_value_length(column), 0)).as_py() or 0)
     return len(column) - int(column.null_count)

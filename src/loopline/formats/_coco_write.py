@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, TypeAlias
 
 import msgspec
 import numpy as np
@@ -17,6 +17,7 @@ from loopline.formats import _arrow
 from loopline.formats._arrow import ABSENT
 from loopline.formats._coco_chunk import DERIVED, ID, REST
 from loopline.formats._coco_classes import categories_for
+from loopline.formats._coco_write_ids import ImageIds, Plan, image_ids
 from loopline.formats._files import new_file, new_folder
 from loopline.formats._media import tidy_name
 from loopline.formats._parts import by_split, folder_names
@@ -27,6 +28,10 @@ from loopline.kernel.schema import Column, LabelField
 
 _HELD: Final = ("box", "polygon", "keypoint", "class")
 _FILE_NAME: Final = "annotations.json"
+_CROWD: Final = {False: 0, True: 1, ABSENT: ABSENT}
+
+Values: TypeAlias = list[Any] | None
+"""A key's value in each row, ABSENT where a row has none; None where no row has one."""
 
 
 def write_coco(what: Exportable, target: Path, *, fields: Sequence[str], results: bool | None = None) -> Written:
@@ -93,24 +98,24 @@ class _Writer:
         return self.label_field is not None and "coco" in self.label_field.meta
 
     def write(self, out: BinaryIO) -> None:
-        images = _image_ids(self.what)
+        images = image_ids(self.what)
         self.samples = images.samples.size
         categories, codes = categories_for(self.label_field) if self.label_field else ([], {})
         start = out.tell()
-        plan = _Plan()
+        plan = Plan()
         while True:
             # The first try takes the ids as they are; the second knows which ones to replace.
             if self.results:
                 self._array(out, "", self._annotations(images, codes, plan))
             else:
                 self._document(out, images, categories, codes, plan)
-            if plan.settled():
+            if self.results or plan.settled():
                 return
             out.seek(start)
             out.truncate()
             self.lost.clear()
 
-    def _document(self, out: BinaryIO, images: _ImageIds, categories: Any, codes: Any, plan: _Plan) -> None:
+    def _document(self, out: BinaryIO, images: ImageIds, categories: Any, codes: Any, plan: Plan) -> None:
         out.write(b"{\n")
         for key, value in self.meta.get("top", {}).items():
             out.write(msgspec.json.encode(key) + b": " + msgspec.json.encode(value) + b",\n")
@@ -136,7 +141,7 @@ class _Writer:
         if not key:
             out.write(b"\n")
 
-    def _images(self, images: _ImageIds) -> Iterator[list[Any]]:
+    def _images(self, images: ImageIds) -> Iterator[list[Any]]:
         own = {c.name: c for c in self.what.schema.columns}
         absent = set(self.meta.get("absent", ()))
         done = 0
@@ -170,7 +175,7 @@ class _Writer:
             done += size
             yield rows
 
-    def _annotations(self, images: _ImageIds, codes: Mapping[str, int], plan: _Plan) -> Iterator[list[Any]]:
+    def _annotations(self, images: ImageIds, codes: Mapping[str, int], plan: Plan) -> Iterator[list[Any]]:
         self.objects = 0
         if self.label_field is None:
             return
@@ -180,25 +185,25 @@ class _Writer:
                 yield self._rows(table, self.label_field, images, codes, plan)
 
     def _rows(
-        self, table: pa.Table, label_field: LabelField, images: _ImageIds, codes: Mapping[str, int], plan: _Plan
+        self, table: pa.Table, label_field: LabelField, images: ImageIds, codes: Mapping[str, int], plan: Plan
     ) -> list[Any]:
         kinds = label_field.columns()
         names = set(table.column_names) & set(kinds)
 
-        def get(name: str) -> list[Any]:
-            return _arrow.values(table[name], kinds[name]) if name in names else [ABSENT] * table.num_rows
+        def get(name: str) -> Values:
+            filled = name in names and table[name].null_count < table.num_rows
+            return _arrow.values(table[name], kinds[name]) if filled else None
 
         stated = get(ID)
         no_ids = self.from_coco and all(a.name != ID for a in label_field.attributes)
-        columns: dict[str, list[Any]] = {}
-        ids = plan.ids(stated)
-        columns["id"] = stated if self.results else ids
+        columns: dict[str, Values] = {"id": stated if self.results else plan.ids(stated, table.num_rows)}
         columns["image_id"] = images.of(_arrow.one(table["sample_id"]).to_numpy())
-        columns["category_id"] = [ABSENT if v is ABSENT else codes[v] for v in get("label")]
+        columns["category_id"] = _coded(table["label"], codes)
         if label_field.kind != "class":
-            self._shapes(table, label_field, get, columns, [v is not ABSENT or no_ids for v in stated])
+            known = None if no_ids else [v is not ABSENT for v in stated or [ABSENT] * table.num_rows]
+            self._shapes(table, label_field, get, columns, known)
         nested = set(self.meta.get("nested", ()))
-        inside: dict[str, list[Any]] = {}
+        inside: dict[str, Values] = {}
         for name in ("score", "track_id", "rotation"):
             if name in names:
                 # COCO has no rotation; CVAT and others keep it under "attributes", and so it is read.
@@ -206,120 +211,69 @@ class _Writer:
         for attribute in label_field.attributes:
             if attribute.name not in (ID, REST, DERIVED):
                 (inside if attribute.name in nested else columns).setdefault(_key(attribute), get(attribute.name))
-        if any(v is not ABSENT for values in inside.values() for v in values):
-            columns["attributes"] = _nested(inside, columns.get("attributes"))
+        filled = {key: values for key, values in inside.items() if values is not None}
+        if filled:
+            columns["attributes"] = _nested(filled, columns.get("attributes"))
         self.lost["tags of objects"] += _arrow.count_filled(table, "tags")
         self.lost["frame"] += _arrow.count_filled(table, "frame")
         rows = _structs(columns)
         if REST in names and table[REST].null_count < table.num_rows:
-            for i, rest in enumerate(get(REST)):
+            for i, rest in enumerate(_arrow.values(table[REST], "json")):
                 if isinstance(rest, dict):
                     rows[i] = _merged(rest, rows[i])
         return rows
 
     def _shapes(
-        self, table: pa.Table, label_field: LabelField, get: Any, columns: dict[str, list[Any]], as_is: list[bool]
+        self, table: pa.Table, label_field: LabelField, get: Any, columns: dict[str, Values], as_is: list[bool] | None
     ) -> None:
         """bbox, segmentation, keypoints, area and crowd. A row that did not come from COCO gets the area and the crowd
-        flag that COCO's own tools ask for; one that did keeps what it had."""
+        flag that COCO's own tools ask for; one that did keeps what it had (`as_is`; None: all of them)."""
         boxes = np.column_stack([_arrow.one(table[n]).to_numpy(zero_copy_only=False) for n in "xywh"]).tolist()
         derived = get(DERIVED)
-        empty = _arrow.one(table["x"]).is_null().to_pylist()
-        columns["bbox"] = [
-            ABSENT if null or made is True else box for box, null, made in zip(boxes, empty, derived, strict=True)
-        ]
-        outline = get("points" if label_field.kind == "polygon" else "polygons")
-        masks = get("mask") if label_field.kind == "box" else [ABSENT] * len(boxes)
-        columns["segmentation"] = [_segmentation(p, m) for p, m in zip(outline, masks, strict=True)]
-        self.lost["masks beside an outline"] += sum(
-            p is not ABSENT and m is not ABSENT for p, m in zip(outline, masks, strict=True)
-        )
+        columns["bbox"] = boxes
+        if derived is not None or table["x"].null_count:
+            made = [v is True for v in derived or [ABSENT] * len(boxes)]
+            empty = _arrow.one(table["x"]).is_null().to_pylist()
+            columns["bbox"] = [
+                ABSENT if null or no_box else box for box, null, no_box in zip(boxes, empty, made, strict=True)
+            ]
+        outlines = get("points" if label_field.kind == "polygon" else "polygons")
+        masks = get("mask") if label_field.kind == "box" else None
+        columns["segmentation"] = outlines
+        if masks is not None:
+            outlines = outlines or [ABSENT] * len(boxes)
+            columns["segmentation"] = [_segmentation(p, m) for p, m in zip(outlines, masks, strict=True)]
+            both = sum(p is not ABSENT and m is not ABSENT for p, m in zip(outlines, masks, strict=True))
+            self.lost["masks beside an outline"] += both
         if label_field.kind != "polygon":
             columns["keypoints"] = get("keypoints")
-        area, crowd = get("area"), [ABSENT if v is ABSENT else int(v) for v in get("iscrowd")]
-        if not all(as_is) and not self.results:
+        area, crowd = get("area"), get("iscrowd")
+        if crowd is not None:
+            crowd = list(map(_CROWD.__getitem__, crowd))
+        if as_is is not None and not all(as_is) and not self.results:
+            crowd, area = crowd or [ABSENT] * len(boxes), area or [ABSENT] * len(boxes)
+            shapes = columns["segmentation"] or [ABSENT] * len(boxes)
             for i, known in enumerate(as_is):
                 if not known:
                     crowd[i] = 0 if crowd[i] is ABSENT else crowd[i]
-                    area[i] = _area(boxes[i], columns["segmentation"][i]) if area[i] is ABSENT else area[i]
+                    area[i] = _area(boxes[i], shapes[i]) if area[i] is ABSENT else area[i]
         columns["area"], columns["iscrowd"] = area, crowd
-
-
-@dataclass(slots=True)
-class _ImageIds:
-    """Image id of each sample, in the view's order; found again by sample id."""
-
-    samples: Any  # (n,) int64
-    ids: Any  # (n,) int64, or texts
-    _order: Any = None
-
-    def of(self, sample_ids: Any) -> list[Any]:
-        if self._order is None:
-            self._order = np.argsort(self.samples, kind="stable")
-        places = self._order[np.searchsorted(self.samples, sample_ids, sorter=self._order)]
-        found: list[Any] = self.ids[places].tolist()
-        return found
-
-
-def _image_ids(what: Exportable) -> _ImageIds:
-    samples: list[Any] = []
-    stated: list[Any] = []
-    for table in what.samples():
-        samples.append(_arrow.one(table["id"]).to_numpy())
-        stated += _arrow.values(table[ID], "int") if ID in table.column_names else [ABSENT] * table.num_rows
-    ids = np.concatenate(samples) if samples else np.zeros(0, np.int64)
-    kinds = set(map(type, stated))
-    if kinds == {str} and len(set(stated)) == len(stated):
-        return _ImageIds(ids, np.array(stated, object))
-    return _ImageIds(ids, _completed(stated if kinds <= {int, type(ABSENT)} else [ABSENT] * len(stated)))
-
-
-def _completed(stated: Sequence[Any]) -> Any:
-    """Whole-number ids; a missing one, or one that was there before, gets a number above all others."""
-    given = np.fromiter((type(v) is int for v in stated), bool, len(stated))
-    ids = np.array([v if type(v) is int else 0 for v in stated], np.int64)
-    first = np.zeros(ids.size, bool)
-    where = np.flatnonzero(given)
-    first[where[np.unique(ids[given], return_index=True)[1]]] = True
-    top = max(0, int(ids[first].max())) if first.any() else 0
-    ids[~first] = top + 1 + np.arange(int((~first).sum()))
-    return ids
-
-
-@dataclass(slots=True)
-class _Plan:
-    """Annotation ids. First as stated, in one pass; if some are missing or there twice, a second pass with all set."""
-
-    seen: list[list[Any]] = field(default_factory=list)
-    final: Any = None
-    at: int = 0
-
-    def ids(self, stated: list[Any]) -> list[Any]:
-        if self.final is None:
-            self.seen.append(stated)
-            return stated
-        self.at += len(stated)
-        ids: list[Any] = self.final[self.at - len(stated) : self.at].tolist()
-        return ids
-
-    def settled(self) -> bool:
-        if self.final is not None:
-            return True
-        every = [v for part in self.seen for v in part]
-        kinds = set(map(type, every))
-        if len(kinds) <= 1 and kinds != {type(ABSENT)} and len(set(every)) == len(every):
-            return True
-        self.final = _completed(every if kinds <= {int, type(ABSENT)} else [ABSENT] * len(every))
-        return False
 
 
 def _key(column: Column) -> str:
     return column.source_name or column.name
 
 
-def _structs(columns: Mapping[str, list[Any]]) -> list[Any]:
+def _coded(labels: Any, codes: Mapping[str, int]) -> Values:
+    """The category id of each label."""
+    found = _arrow.one(labels).dictionary_encode()
+    ids = [codes[label] for label in found.dictionary.to_pylist()]
+    return [ABSENT if place is None else ids[place] for place in found.indices.to_pylist()] if ids else None
+
+
+def _structs(columns: Mapping[str, Values]) -> list[Any]:
     """Rows with the columns' keys; a key whose value is ABSENT is not written."""
-    used = {key: values for key, values in columns.items() if any(v is not ABSENT for v in values)}
+    used = {key: values for key, values in columns.items() if values and any(v is not ABSENT for v in values)}
     if not used:
         return []
     names = {f"k{i}": key for i, key in enumerate(used)}
@@ -337,7 +291,7 @@ def _merged(rest: Mapping[str, Any], row: Any) -> dict[str, Any]:
     return out
 
 
-def _nested(inside: Mapping[str, list[Any]], beside: list[Any] | None) -> list[Any]:
+def _nested(inside: Mapping[str, list[Any]], beside: Values) -> list[Any]:
     rows = []
     for i, values in enumerate(zip(*inside.values(), strict=True)):
         row = {key: v for key, v in zip(inside, values, strict=True) if v is not ABSENT}

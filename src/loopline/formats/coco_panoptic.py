@@ -23,7 +23,8 @@ from loopline.errors import BadValue, FormatError
 from loopline.formats import _masks
 from loopline.formats._coco_classes import categories_for
 from loopline.formats._coco_read import CocoReader
-from loopline.formats._coco_write import _image_ids, _Plan, _Writer
+from loopline.formats._coco_write import _Writer
+from loopline.formats._coco_write_ids import Plan, image_ids
 from loopline.formats._columns import json_text
 from loopline.formats._files import new_file, new_folder
 from loopline.formats._format import FileFormat
@@ -217,11 +218,11 @@ def write(what: Exportable, target: Path, *, fields: Sequence[str]) -> Written:
     meta = label_field.meta.get("coco", {})
     writer = _PanopticWriter(what, label_field, meta, False)
     with new_folder(file.with_suffix("")) as folder, new_file(file) as out:
-        images = _image_ids(what)
+        images = image_ids(what)
         writer.samples = images.samples.size
         writer.folder = folder
         categories, codes = categories_for(label_field)
-        writer._document(out, images, categories, codes, _Plan())
+        writer._document(out, images, categories, codes, Plan())
     lost = {name: n for name, n in sorted(writer.lost.items()) if n}
     return Written([file, file.with_suffix("")], writer.samples, writer.objects, lost)
 
