@@ -28,7 +28,9 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def is_direct(lake: Lake, table: str, snapshot: int | None = None) -> bool:
-    return "read_parquet" in lake.table(table, lake.snapshot() if snapshot is None else snapshot)
+    at = lake.snapshot() if snapshot is None else snapshot
+    lake.table(table, at)
+    return "read_parquet" in lake.table(table, at)
 
 
 def test_tables_fresh_from_an_import_are_read_from_their_files(lake: Lake) -> None:
@@ -36,6 +38,14 @@ def test_tables_fresh_from_an_import_are_read_from_their_files(lake: Lake) -> No
     assert is_direct(lake, TRUTH)
     assert not is_direct(lake, "tag")  # has no file
     assert state(lake)["samples"].keys() == set(range(70))
+
+
+def test_a_table_asked_for_once_is_the_catalogs_to_read(lake: Lake) -> None:
+    at = lake.snapshot()
+    assert "read_parquet" not in lake.table("samples", at)
+    assert "read_parquet" in lake.table("samples", at)
+    tags.add_tags(lake, "sample", np.array([1, 2]), ["night"])
+    assert "read_parquet" not in lake.table("samples", at)  # upkeep may have come in between
 
 
 def test_a_change_of_one_object_is_seen_at_once_and_the_past_stays(lake: Lake) -> None:

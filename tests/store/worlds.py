@@ -74,6 +74,7 @@ def state(lake: Lake, snapshot: int | None = None) -> State:
     with lake.reading() as con:
 
         def rows(table: str) -> dict[int, dict[str, Any]]:
+            lake.table(table, at)  # asked for a second time, it may be read from its files
             found = con.execute(f"FROM {lake.table(table, at)}").to_arrow_table().to_pylist()
             by_catalog = con.execute(f'FROM lake."{table}" AT (VERSION => {at})').to_arrow_table().to_pylist()
             assert in_order(found) == in_order(by_catalog), f"{table} reads otherwise from its files"

@@ -24,16 +24,30 @@ _CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {  # nothing i
 }
 
 
-def connect(location: Location, data: str | None, *, spill: Path, create: bool) -> duckdb.DuckDBPyConnection:
-    """A connection to a new engine.
+def new_engine() -> duckdb.DuckDBPyConnection:
+    """A new engine with nothing attached."""
+    return duckdb.connect(":memory:", config=_CONFIG)
 
+
+def connect(
+    location: Location,
+    data: str | None,
+    *,
+    spill: Path,
+    create: bool = False,
+    engine: duckdb.DuckDBPyConnection | None = None,
+) -> duckdb.DuckDBPyConnection:
+    """A connection to an engine with the data set attached.
+
+    engine  to use, with nothing attached; by default a new one. Checking the signatures of the extensions that a
+            new one loads takes 0.3 s.
     data    where the data files lie; None: where the catalog says
     spill   where its big intermediate results go
     create  make the catalog if there is none
 
     Raises DatasetNotFound; StoreError for a catalog that cannot be opened; MissingDependency.
     """
-    con = duckdb.connect(":memory:", config=_CONFIG)
+    con = new_engine() if engine is None else engine.cursor()
     try:
         extensions.load(con, "ducklake")
         extensions.load(con, "sqlite_scanner" if isinstance(location, FolderLocation) else "postgres_scanner")
@@ -77,6 +91,12 @@ def _attach(con: duckdb.DuckDBPyConnection, location: Location, data: str | None
         if not create and ("does not exist" in text or "no DuckLake" in text.lower()):
             raise DatasetNotFound(f'no data set "{location.name}"', where=str(location)) from error
         raise StoreError(f"cannot open the catalog: {text}", where=str(location)) from error
+
+
+def detach(con: duckdb.DuckDBPyConnection) -> None:
+    """Close the last connection to a data set whose engine goes on to another."""
+    con.execute("DETACH lake")
+    con.close()
 
 
 def memory_limit() -> str:

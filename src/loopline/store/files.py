@@ -1,8 +1,9 @@
 """Tables that are whole Parquet files at a snapshot, read past the catalog.
 
 The catalog is asked about each table of each query, which costs as much as reading a hundred thousand rows. What a
-table holds at a snapshot never changes, and neither do its files: they are looked up once. Only the plain case is
-read here; the catalog's own reader knows all the others.
+table holds at a snapshot never changes, and neither do its files: they are looked up once, when the table is asked for
+a second time, because the look-up costs as much as it saves. Only the plain case is read here; the catalog's own reader
+knows all the others.
 """
 
 from __future__ import annotations
@@ -43,16 +44,24 @@ class PlainTables:
         self._known: dict[tuple[str, int], tuple[int, str | None]] = {}
         self._columns: dict[str, frozenset[Row]] = {}  # of each file: number, name and type
 
-    def known(self, table: str, snapshot: int, newest: int) -> tuple[str | None] | None:
-        """What `find` gave, in a tuple, if nothing was committed since: files that upkeep has replaced will go."""
+    def is_news(self, table: str, snapshot: int, newest: int) -> bool:
+        """Whether this is the first question about the table since somebody has committed: the files that were known
+        before may be gone, because upkeep has replaced them."""
         found = self._known.get((table, snapshot))
-        return (found[1],) if found is not None and found[0] == newest else None
-
-    def find(self, con: duckdb.DuckDBPyConnection, table: str, snapshot: int, newest: int) -> str | None:
-        """The SQL; None where only the catalog's own reader will do."""
-        found = self._plain(con, table, snapshot)
+        if found is not None and found[0] == newest:
+            return False
         if len(self._known) >= _KEPT:
             self._known.clear()
+        self._known[table, snapshot] = newest, None
+        return True
+
+    def known(self, table: str, snapshot: int) -> str | None:
+        """What `find` gave: the SQL, empty where only the catalog's own reader will do; None where it was not called."""
+        return self._known.get((table, snapshot), (0, None))[1]
+
+    def find(self, con: duckdb.DuckDBPyConnection, table: str, snapshot: int, newest: int) -> str:
+        """The SQL; empty where only the catalog's own reader will do."""
+        found = self._plain(con, table, snapshot) or ""
         self._known[table, snapshot] = newest, found
         return found
 

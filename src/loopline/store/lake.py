@@ -47,8 +47,16 @@ class OutOfDate(Exception):
 class Lake:
     """An open data set. A context manager; may be shared by threads. After a fork the child connects anew."""
 
-    def __init__(self, location: Location, *, data: str | None = None, create: bool = False) -> None:
+    def __init__(
+        self,
+        location: Location,
+        *,
+        data: str | None = None,
+        create: bool = False,
+        engine: duckdb.DuckDBPyConnection | None = None,
+    ) -> None:
         self.location = location
+        self._engine = engine  # lent by somebody who opens several lakes, one after the other
         self._data = data
         self._lock = threading.RLock()
         self._schemas: dict[int, DatasetSchema] = {}
@@ -105,15 +113,18 @@ class Lake:
         return lake
 
     @classmethod
-    def open(cls, location: Location) -> Lake:
-        """A data set that exists. Raises DatasetNotFound."""
+    def open(cls, location: Location, *, engine: duckdb.DuckDBPyConnection | None = None) -> Lake:
+        """A data set that exists. `engine`: see `attached.connect`; it serves one open lake at a time.
+
+        Raises DatasetNotFound.
+        """
         if isinstance(location, FolderLocation) and not location.exists():
             raise DatasetNotFound(
                 f'no data set "{location.name}"',
                 where=str(location),
                 hint="loopline list shows what is there; loopline create makes one",
             )
-        lake = cls(location)
+        lake = cls(location, engine=engine)
         if not tables.is_dataset(lake._con):
             lake.close()
             raise DatasetNotFound(
@@ -125,7 +136,10 @@ class Lake:
         self.closed = True
         if self._pid == os.getpid():  # else it is the parent's
             self._readers.close()
-            self._con.close()
+            if self._engine is None:
+                self._con.close()
+            else:
+                attached.detach(self._con)
             shutil.rmtree(self._spill, ignore_errors=True)
 
     def __enter__(self) -> Lake:
@@ -138,7 +152,7 @@ class Lake:
 
     def _connect(self, *, create: bool) -> duckdb.DuckDBPyConnection:
         spill = self._spill / f"engine-{self.generation}"
-        return attached.connect(self.location, self._data_place(), spill=spill, create=create)
+        return attached.connect(self.location, self._data_place(), spill=spill, create=create, engine=self._engine)
 
     def _data_place(self) -> str | None:
         """Where the data files lie, if not where the catalog says: a folder that was moved still finds its files."""
@@ -180,6 +194,7 @@ class Lake:
 
     def _start_anew(self) -> None:
         self.generation += 1
+        self._engine = None
         self._con = self._connect(create=False)  # the old one lives on until its cursors are closed
         self._inlined = self._inlined_tables(self._con)
 
@@ -223,12 +238,14 @@ class Lake:
             return f"lake.{quoted}"
         return self._plainly(name, snapshot) or f"lake.{quoted} AT (VERSION => {int(snapshot)})"
 
-    def _plainly(self, name: str, snapshot: int) -> str | None:
+    def _plainly(self, name: str, snapshot: int) -> str:
         if self._plain is None:
-            return None
+            return ""
         plain, newest = self._plain, self.snapshot()
-        known = plain.known(name, snapshot, newest)
-        return known[0] if known else self.look(lambda con: plain.find(con, name, snapshot, newest))
+        if plain.is_news(name, snapshot, newest):
+            return ""
+        known = plain.known(name, snapshot)
+        return self.look(lambda con: plain.find(con, name, snapshot, newest)) if known is None else known
 
     def look(self, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """What `question` gives of a cursor inside a transaction that sees the newest snapshot; for reading. It is
