@@ -188,7 +188,8 @@ def _existing(paths: pa.Array) -> pa.Array:
         rows = order[start:end]
         wanted = names.take(pa.array(rows))
         if len(rows) < _LISTING:
-            found[rows] = [Path(folder or "/", name).is_file() for name in wanted.to_pylist()]
+            # Not Path.is_file, which raises where a name is longer than a file's name can be.
+            found[rows] = [os.path.isfile(f"{folder}/{name}") for name in wanted.to_pylist()]  # noqa: PTH113
         else:
             found[rows] = pc.is_in(wanted, value_set=pa.array(_listing(folder or "/"), pa.string())).to_numpy(
                 zero_copy_only=False
