@@ -39,7 +39,7 @@ $(VENV)/.package: pyproject.toml constraints.txt | $(VENV)/.python
 	touch $@
 
 $(VENV)/.development: pyproject.toml constraints.txt | $(VENV)/.python
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[team,polars,pandas,plots,search,onnx]' --group test --group lint
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[team,remote,polars,pandas,plots,search,onnx]' --group test --group lint
 	touch $@ $(VENV)/.package
 
 # Four photographs from the air with hand-drawn boxes; where they cannot be had, the demo draws its own.

@@ -1,7 +1,7 @@
 """WebDataset shards: tar files in which the members of a sample have one name up to the first dot.
 
-A picture or video with `.json`, `.cls` and `.txt` beside it. Shards are read as a stream. Pictures in an archive cannot
-be shown, so reading puts them into a folder that the user names. Pickles and arrays are never read.
+A picture or video with `.json`, `.cls` and `.txt` beside it. Shards are read as a stream. Shards hold
+pictures under names of their own, so reading puts them into a folder. Pickles and arrays are never read.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from loopline.errors import LooplineError, MediaError
-from loopline.media import LOCAL, is_url, media_file
+from loopline.media import local_media, open_media
 from loopline.media.stills import first_frame
 from loopline.media.thumbnails import Thumbnails, small_jpeg
 from loopline.query import run
@@ -136,13 +136,11 @@ class Pictures:
 
     def open(self, place: Reference) -> BinaryIO:
         """The file, from its start, able to seek. Raises MediaError."""
-        return LOCAL.open(self.local(place))
+        return open_media(place.root, place.path, cache=self._shown.lake.location.cache)
 
     def local(self, place: Reference) -> str:
-        """The path of a file with the media. Raises MediaError."""
-        if is_url(place.root):
-            raise MediaError("is on the network; only local files are shown", where=place.path)
-        return media_file(place.root, place.path)
+        """The path of a file with the media; a copy of it where it is in an archive or on the network. Raises MediaError."""
+        return local_media(place.root, place.path, cache=self._shown.lake.location.cache)
 
 
 def read_records(packed: bytes) -> list[tuple[int, int, bytes]]:
