@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from litestar import Litestar
 from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.types import ASGIApp
 
@@ -48,5 +49,9 @@ def inner_app(library: Library, *, workers: int | None = None) -> Litestar:
     )
 
 
-def _operation_id(handler: object, method: str, path: Sequence[object]) -> str:  # noqa: ARG001
-    return str(getattr(handler, "handler_name", "")).rpartition(".")[2]
+def _operation_id(handler: HTTPRouteHandler, method: str, path: Sequence[object]) -> str:  # noqa: ARG001
+    """The name of the function."""
+    function: object = handler.fn
+    while hasattr(function, "func"):  # wrapped to run in a thread
+        function = function.func
+    return str(getattr(function, "__name__", ""))

@@ -16,6 +16,7 @@ from loopline.store.lake import current_author
 from loopline.store.tables import SAMPLE_OWNER
 
 _RESTORE = "restore:"
+_PLACES = ("path", "root")
 
 
 def chosen(shown: Shown, selection: Selection) -> tuple[str, Ids]:
@@ -39,6 +40,9 @@ def tag(shown: Shown, selection: Selection, names: Sequence[str], *, take: bool 
 def set_column(shown: Shown, selection: Selection, column: str, value: Scalar) -> Changed:
     """One value for a column of the chosen samples or objects."""
     field, ids = chosen(shown, selection)
+    if not field and column in _PLACES:
+        # Whoever may write here must not come to read any file of this machine by that.
+        raise BadValue(f'"{column}" says where the file is, and cannot be set here', hint="set it from Python")
     if not field:
         return _done(shown, "set", lambda: edits.set_column(shown.lake, column, ids, value), f"Set {column} of", field)
     return _done(

@@ -13,7 +13,7 @@ from loopline.query.view import View
 from loopline.server.kept import Kept
 from loopline.server.ready import Ready
 from loopline.server.resident import Resident
-from loopline.server.views import Asked, ask
+from loopline.server.views import Asked, ask, snapshot_of
 from loopline.server.wire import ViewSpec
 from loopline.store.lake import Lake
 
@@ -32,7 +32,8 @@ class Shown:
         return self.dataset.lake
 
     def at(self, snapshot: int | None) -> int:
-        return self.lake.snapshot() if snapshot is None else snapshot
+        """A snapshot that is kept; None: the newest. Raises UnknownVersion."""
+        return snapshot_of(self.lake, snapshot)
 
     def view(self, at: int) -> View:
         return View(self.lake, (), at)

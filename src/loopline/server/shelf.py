@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Annotated, Final, TypeAlias
 
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import PathParameter, SkipValidation
 
 from loopline.errors import LooplineError
 from loopline.server.jobs import Events, Jobs
@@ -101,4 +102,6 @@ class Shelf:
             pictures.close()
 
 
-Given: TypeAlias = Annotated[Shelf, Dependency(skip_validation=True)]
+Given: TypeAlias = NamedDependency[SkipValidation[Shelf]]
+
+DatasetName: TypeAlias = Annotated[str, PathParameter(max_length=200, description="name of a data set")]

@@ -16,6 +16,8 @@ from loopline.query.view import ObjectView, View
 from loopline.server.problems import Located
 from loopline.server.resident import IdRows, Ids, Mask, Resident
 from loopline.server.wire import HintOut, ViewSpec
+from loopline.store import versions
+from loopline.store.lake import Lake
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +101,15 @@ class Asked:
             found.append(ops.Where(condition))
         if self.select is not None and not self.field:
             found.append(ops.Select(self.select))
+        if self.sort is not None and not self.field:
+            found.append(self.sort)  # before keep, so that it sees all objects, as the conditions do
         found += [ops.Keep(field, condition) for field, condition in self.keep]
         if self.field:
             found.append(ops.Objects(self.field))
             if self.select is not None:
                 found.append(ops.Select(self.select))
-        if self.sort is not None:
-            found.append(self.sort)
+            if self.sort is not None:
+                found.append(self.sort)
         return tuple(found)
 
     def condition(self) -> Expr | None:
@@ -134,7 +138,7 @@ class Asked:
 
 def ask(resident: Resident, spec: ViewSpec) -> Asked:
     """The view of a request. Raises Located: an error, and the text it is in."""
-    at = resident.lake.snapshot() if spec.snapshot is None else spec.snapshot
+    at = snapshot_of(resident.lake, spec.snapshot)
     schema = resident.lake.schema(at)
     hints: list[HintOut] = []
     samples = Scope(schema)
@@ -163,6 +167,16 @@ def ask(resident: Resident, spec: ViewSpec) -> Asked:
     return Asked(resident, at, where, filters, tuple(keep), sort, field, spec.select, tuple(hints))
 
 
+def snapshot_of(lake: Lake, snapshot: int | None) -> int:
+    """A snapshot that is kept; None: the newest. Raises UnknownVersion."""
+    newest = lake.snapshot()
+    if snapshot is None or snapshot == newest:
+        return newest
+    if lake.known_schema(snapshot) is None:
+        versions.resolve(lake, snapshot)
+    return snapshot
+
+
 _SORT = "sort("
 
 
@@ -178,7 +192,15 @@ def sorting(text: str, scope: Scope) -> ops.Sort | None:
             check_value(key.value, scope)
         return steps[0]
     except QueryError as error:
-        column = (
-            None if error.column is None else max(0, error.column - (len(_SORT) if error.text.startswith(_SORT) else 0))
-        )
-        raise Located(type(error)(error.what, text=text, column=column, hint=error.hint), "sort") from error
+        raise Located(
+            type(error)(error.what, text=text, column=_in_keys(text, error), hint=error.hint), "sort"
+        ) from error
+
+
+def _in_keys(text: str, error: QueryError) -> int | None:
+    """The column in all keys of a fault that is told in the text of one key, or in `sort(…)`."""
+    if error.column is None:
+        return None
+    if error.text.startswith(_SORT):
+        return max(0, error.column - len(_SORT))
+    return max(0, text.find(error.text)) + error.column

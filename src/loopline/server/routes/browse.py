@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import anyio.to_thread
 from litestar import Request, Response, get, post
-from litestar.params import Parameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 
@@ -16,7 +16,7 @@ from loopline.server import facets as counting
 from loopline.server import pages as paging
 from loopline.server.frames import MEDIA_TYPE
 from loopline.server.ranges import file_answer
-from loopline.server.shelf import Given
+from loopline.server.shelf import DatasetName, Given
 from loopline.server.wire import (
     CheckIn,
     CheckOut,
@@ -33,8 +33,8 @@ from loopline.server.wire import (
     ViewSpec,
 )
 
-Snapshot = Annotated[int | None, Parameter(ge=0, lt=2**53, description="default: the newest")]
-SampleId = Annotated[int, Parameter(ge=0, lt=2**53)]
+Snapshot = Annotated[int | None, QueryParameter(ge=0, lt=2**53, description="default: the newest")]
+SampleId = Annotated[int, PathParameter(ge=0, lt=2**53)]
 
 
 @get("/api/datasets", sync_to_thread=True)
@@ -44,27 +44,27 @@ def list_datasets(shelf: Given) -> list[DatasetLine]:
 
 
 @get("/api/d/{name:str}", sync_to_thread=True)
-def get_dataset(shelf: Given, name: str, snapshot: Snapshot = None) -> DatasetOut:
+def get_dataset(shelf: Given, name: DatasetName, snapshot: Snapshot = None) -> DatasetOut:
     """What a data set holds."""
     shown = shelf.shown(name)
     return describe.dataset(shown, past.saved(shown), snapshot)
 
 
 @post("/api/d/{name:str}/view", status_code=200, sync_to_thread=True)
-def count_view(shelf: Given, name: str, data: ViewIn) -> ViewOut:
+def count_view(shelf: Given, name: DatasetName, data: JSONBody[ViewIn]) -> ViewOut:
     """How many rows a view has, and the view as text."""
     return describe.view(shelf.shown(name), data.view)
 
 
 @post("/api/d/{name:str}/layout", status_code=200, media_type=MEDIA_TYPE, sync_to_thread=True)
-def layout(shelf: Given, name: str, data: ViewIn) -> bytes:
+def layout(shelf: Given, name: DatasetName, data: JSONBody[ViewIn]) -> bytes:
     """The aspect of every row of a view, in its order, as a frame."""
     asked = shelf.shown(name).ask(data.view)
     return paging.layout(asked)
 
 
 @post("/api/d/{name:str}/page", status_code=200, media_type=MEDIA_TYPE, sync_to_thread=True)
-def page(shelf: Given, name: str, data: PageIn) -> bytes:
+def page(shelf: Given, name: DatasetName, data: JSONBody[PageIn]) -> bytes:
     """Some rows of a view with what is drawn on them, as a frame."""
     shown = shelf.shown(name)
     wanted = paging.Wanted(data.fields, data.evaluation)
@@ -72,13 +72,13 @@ def page(shelf: Given, name: str, data: PageIn) -> bytes:
 
 
 @post("/api/d/{name:str}/facets", status_code=200, sync_to_thread=True)
-def facets(shelf: Given, name: str, data: FacetsIn) -> list[Facet]:
+def facets(shelf: Given, name: DatasetName, data: JSONBody[FacetsIn]) -> list[Facet]:
     """What the filter controls show, in their order."""
     return counting.facets(shelf.shown(name).ask(data.view), data.controls)
 
 
 @post("/api/d/{name:str}/check", status_code=200, sync_to_thread=True)
-def check(shelf: Given, name: str, data: CheckIn) -> CheckOut:
+def check(shelf: Given, name: DatasetName, data: JSONBody[CheckIn]) -> CheckOut:
     """Whether a condition and sort keys can be asked; else the problem, with its place in the text.
 
     With `objects` the condition is about the objects of that field.
@@ -90,7 +90,7 @@ def check(shelf: Given, name: str, data: CheckIn) -> CheckOut:
 
 
 @post("/api/d/{name:str}/thumbs", status_code=200, media_type="application/x-loopline-thumbs")
-async def thumbs(shelf: Given, name: str, data: ThumbsIn) -> Stream:
+async def thumbs(shelf: Given, name: DatasetName, data: JSONBody[ThumbsIn]) -> Stream:
     """Thumbnails in the order asked for, as records: f8 id, u4 length, u1 kind (0 JPEG, 1 why not), 3 bytes, bytes."""
     pictures = await anyio.to_thread.run_sync(shelf.pictures, name)
     return Stream(_in_threads(pictures.thumbnails(data.ids, data.size)), media_type="application/x-loopline-thumbs")
@@ -108,20 +108,20 @@ async def _in_threads(records: Iterator[bytes]) -> AsyncIterator[bytes]:
 
 
 @get("/api/d/{name:str}/media/{sample_id:int}", status_code=200)
-async def media(request: Request, shelf: Given, name: str, sample_id: SampleId) -> Response[bytes] | Stream:  # type: ignore[type-arg]
+async def media(request: Request, shelf: Given, name: DatasetName, sample_id: SampleId) -> Response[bytes] | Stream:  # type: ignore[type-arg]
     """The file of a sample as it is; answers to Range and If-None-Match."""
     pictures = await anyio.to_thread.run_sync(shelf.pictures, name)
     return await anyio.to_thread.run_sync(file_answer, pictures, sample_id, request.headers)
 
 
 @get("/api/d/{name:str}/sample/{sample_id:int}", sync_to_thread=True)
-def sample(shelf: Given, name: str, sample_id: SampleId, snapshot: Snapshot = None) -> SampleOut:
+def sample(shelf: Given, name: DatasetName, sample_id: SampleId, snapshot: Snapshot = None) -> SampleOut:
     """A sample with all its labels, exact."""
     return samples.sample(shelf.shown(name), snapshot, sample_id)
 
 
 @post("/api/d/{name:str}/masks", status_code=200, media_type=MEDIA_TYPE, sync_to_thread=True)
-def masks(shelf: Given, name: str, data: MasksIn) -> bytes:
+def masks(shelf: Given, name: DatasetName, data: JSONBody[MasksIn]) -> bytes:
     """Run lengths of the masks of some objects, as a frame."""
     return samples.masks(shelf.shown(name), data.snapshot, data.field, data.ids)
 

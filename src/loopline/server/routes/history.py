@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from litestar import delete, get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from loopline.server import completion, past
 from loopline.server.frames import MEDIA_TYPE
-from loopline.server.shelf import Given
+from loopline.server.shelf import DatasetName, Given
 from loopline.server.wire import (
     BetweenIn,
     BetweenPageIn,
@@ -28,38 +28,38 @@ from loopline.store import saved_views, versions
 
 
 @get("/api/d/{name:str}/log", sync_to_thread=True)
-def log(shelf: Given, name: str, limit: Annotated[int, Parameter(ge=1, le=10_000)] = 200) -> list[LogLine]:
+def log(shelf: Given, name: DatasetName, limit: Annotated[int, QueryParameter(ge=1, le=10_000)] = 200) -> list[LogLine]:
     """What was done by whom and when, newest first."""
     return past.log(shelf.shown(name), limit)
 
 
 @get("/api/d/{name:str}/versions", sync_to_thread=True)
-def list_versions(shelf: Given, name: str) -> list[VersionOut]:
+def list_versions(shelf: Given, name: DatasetName) -> list[VersionOut]:
     """The named snapshots, oldest first."""
     return past.version_list(shelf.shown(name))
 
 
 @post("/api/d/{name:str}/versions", sync_to_thread=True)
-def name_version(shelf: Given, name: str, data: VersionIn) -> VersionOut:
+def name_version(shelf: Given, name: DatasetName, data: JSONBody[VersionIn]) -> VersionOut:
     """Name the newest snapshot, or another."""
     lake = shelf.shown(name).lake
     return past.version_out(versions.name_version(lake, data.name, message=data.message, snapshot=data.snapshot))
 
 
 @delete("/api/d/{name:str}/versions/{version:str}", sync_to_thread=True)
-def drop_version(shelf: Given, name: str, version: str) -> None:
+def drop_version(shelf: Given, name: DatasetName, version: FromPath[str]) -> None:
     """Take a name away; its snapshot stays."""
     versions.drop_version(shelf.shown(name).lake, version)
 
 
 @post("/api/d/{name:str}/diff", status_code=200, sync_to_thread=True)
-def diff(shelf: Given, name: str, data: BetweenIn) -> DiffOut:
+def diff(shelf: Given, name: DatasetName, data: JSONBody[BetweenIn]) -> DiffOut:
     """Counts of what is different between two versions."""
     return past.diff(shelf.shown(name), data.before, data.after)
 
 
 @post("/api/d/{name:str}/diff/page", status_code=200, media_type=MEDIA_TYPE, sync_to_thread=True)
-def diff_page(shelf: Given, name: str, data: BetweenPageIn) -> bytes:
+def diff_page(shelf: Given, name: DatasetName, data: JSONBody[BetweenPageIn]) -> bytes:
     """Samples that are different, with what is drawn on them before and after, as a frame."""
     return past.diff_page(shelf.shown(name), data.before, data.after, data.offset, data.count)
 
@@ -67,34 +67,34 @@ def diff_page(shelf: Given, name: str, data: BetweenPageIn) -> bytes:
 @get("/api/d/{name:str}/blame", sync_to_thread=True)
 def blame(
     shelf: Given,
-    name: str,
-    item: Annotated[int, Parameter(query="id", ge=0, lt=2**53)],
-    field: Annotated[str | None, Parameter(max_length=200, description="a label field; default: samples")] = None,
+    name: DatasetName,
+    item: Annotated[int, QueryParameter(name="id", ge=0, lt=2**53)],
+    field: Annotated[str | None, QueryParameter(max_length=200, description="a label field; default: samples")] = None,
 ) -> list[ChangeOut]:
     """Who changed what of a sample, or of an object of a field, newest first."""
     return past.blame(shelf.shown(name), item, field)
 
 
 @get("/api/d/{name:str}/views", sync_to_thread=True)
-def list_views(shelf: Given, name: str) -> list[SavedView]:
+def list_views(shelf: Given, name: DatasetName) -> list[SavedView]:
     """Saved views, by name."""
     return past.saved(shelf.shown(name))
 
 
 @post("/api/d/{name:str}/views", sync_to_thread=True)
-def save_view(shelf: Given, name: str, data: SaveViewIn) -> SavedView:
+def save_view(shelf: Given, name: DatasetName, data: JSONBody[SaveViewIn]) -> SavedView:
     """Keep a view under a name; one that has the name is replaced."""
     return past.save(shelf.shown(name), data.name, data.view)
 
 
 @delete("/api/d/{name:str}/views/{view:str}", sync_to_thread=True)
-def drop_view(shelf: Given, name: str, view: str) -> None:
+def drop_view(shelf: Given, name: DatasetName, view: FromPath[str]) -> None:
     """Forget a saved view."""
     saved_views.drop_view(shelf.shown(name).lake, view)
 
 
 @post("/api/d/{name:str}/complete", status_code=200, sync_to_thread=True)
-def complete(shelf: Given, name: str, data: CompleteIn) -> list[Offer]:
+def complete(shelf: Given, name: DatasetName, data: JSONBody[CompleteIn]) -> list[Offer]:
     """What may stand at the cursor."""
     shown = shelf.shown(name)
     return completion.complete(shown.resident, shown.at(data.snapshot), data.text, data.cursor, data.objects)

@@ -8,6 +8,7 @@ from typing import Final
 
 import anyio.to_thread
 from litestar import Response, get
+from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from loopline.server.problems import NotThere
@@ -23,7 +24,7 @@ npm run build</code></pre><p>Then load this page again. The interface itself wor
 
 
 @get(["/", "/{path:path}"], include_in_schema=False)
-async def app_page(path: str = "") -> Response[bytes]:
+async def app_page(path: FromPath[str] = "") -> Response[bytes]:
     """A file of the built app; any other path is a page of the app, which reads the path itself."""
     return await anyio.to_thread.run_sync(page_answer, path, STATIC)
 

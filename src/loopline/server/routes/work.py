@@ -9,7 +9,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 from litestar import Request, get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 
@@ -28,13 +28,13 @@ def list_jobs(shelf: Given) -> list[JobOut]:
 
 
 @get("/api/jobs/{job_id:str}", sync_to_thread=True)
-def get_job(shelf: Given, job_id: str) -> JobOut:
+def get_job(shelf: Given, job_id: FromPath[str]) -> JobOut:
     """One job, with its log."""
     return shelf.jobs.get(job_id)
 
 
 @post("/api/jobs/{job_id:str}/stop", status_code=200, sync_to_thread=True)
-def stop_job(shelf: Given, job_id: str) -> JobOut:
+def stop_job(shelf: Given, job_id: FromPath[str]) -> JobOut:
     """Ask a job to stop; it does between two steps."""
     return shelf.jobs.stop(job_id)
 
@@ -43,7 +43,7 @@ def stop_job(shelf: Given, job_id: str) -> JobOut:
 async def events(
     request: Request,  # type: ignore[type-arg]
     shelf: Given,
-    since: Annotated[int | None, Parameter(ge=0, lt=2**53, description="number of the last event seen")] = None,
+    since: Annotated[int | None, QueryParameter(ge=0, lt=2**53, description="number of the last event seen")] = None,
 ) -> Stream:
     """Server-sent events: hello {last}, job (as GET /api/jobs/{id}), snapshot {dataset, snapshot, verb, message, author}.
 
