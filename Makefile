@@ -6,15 +6,17 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint build clean
+.PHONY: help demo app test lint build clean
 
 help:    ## list what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
-demo: $(VENV)/.package build/demo    ## the whole loop on real pictures
+demo: $(VENV)/.package $(VENV)/.app build/demo    ## the whole loop on real pictures
 	PYTHONPATH=build/demo $(BIN)/loopline demo
 
-test: lint $(VENV)/.services    ## everything CI runs
+app: $(VENV)/.app    ## the web app, built into the package
+
+test: lint $(VENV)/.services $(VENV)/.app    ## everything CI runs
 	$(BIN)/python -m pytest -n $(JOBS)
 
 lint: $(VENV)/.development    ## format, lint, types
@@ -26,7 +28,7 @@ build: $(VENV)/.development    ## wheel and sdist in dist/
 	$(BIN)/python -m hatchling build
 
 clean:    ## remove what the other targets made
-	rm -rf $(VENV) build dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist demo web/node_modules src/loopline/server/static .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Stamps: a second run starts at once, until one of the files behind a stamp changes.
 $(VENV)/.python:
@@ -45,6 +47,11 @@ $(VENV)/.development: pyproject.toml constraints.txt | $(VENV)/.python
 # Four photographs from the air with hand-drawn boxes; where they cannot be had, the demo draws its own.
 build/demo: | $(VENV)/.python
 	-$(PIP) install --quiet --no-deps --target $@ deepforest==2.1.0
+
+# Node comes from PATH, else from its pip wheel into the environment: see tools/app.py.
+$(VENV)/.app: tools/app.py web/package-lock.json web/index.html web/vite.config.ts $(shell find web/src web/public -type f 2>/dev/null) | $(VENV)/.python
+	$(BIN)/python tools/app.py
+	touch $@
 
 $(VENV)/.services: tools/setup.sh | $(VENV)/.python
 	sh tools/setup.sh services

@@ -23,6 +23,7 @@ services() {
     missing=""
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$missing postgresql"
     command -v ffprobe >/dev/null || missing="$missing ffmpeg"
+    command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing="$missing chromium"
     [ -z "$missing" ] && return
     # shellcheck disable=SC2086  # one word a package
     install $missing || echo "not installed:$missing; the tests that need them are skipped" >&2

@@ -23,11 +23,14 @@ export interface Link {
   readonly at: number | null;
   readonly size: number;
   readonly shape: Shape;
+  /** Predictions below this score are not drawn. They still count. */
+  readonly least: number;
   /** What a page of its own adds; each page names its own keys. */
   readonly extra: Readonly<Record<string, string>>;
 }
 
 export const SIZE = 150;
+export const LEAST = 0.3;
 
 export const EMPTY: Link = {
   page: "home",
@@ -44,12 +47,13 @@ export const EMPTY: Link = {
   at: null,
   size: SIZE,
   shape: "rows",
+  least: LEAST,
   extra: {},
 };
 
 const MODES: readonly Mode[] = ["grid", "split", "map", "plots"];
 const SHAPES: readonly Shape[] = ["rows", "square", "fit"];
-const OWN = new Set(["q", "f", "sort", "objects", "view", "color", "hide", "at", "size", "shape"]);
+const OWN = new Set(["q", "f", "sort", "objects", "view", "color", "hide", "at", "size", "shape", "least"]);
 
 export function parseLink(path: string, search: string): Link {
   const parts = path.split("/").filter(Boolean).map(unescaped);
@@ -73,6 +77,7 @@ export function parseLink(path: string, search: string): Link {
     at: at !== null && Number.isSafeInteger(Number(at)) ? Number(at) : null,
     size: Number.isFinite(size) ? Math.min(600, Math.max(40, Math.round(size))) : SIZE,
     shape: SHAPES.find((shape) => shape === params.get("shape")) ?? "rows",
+    least: share(params.get("least")),
     extra: Object.fromEntries([...params].filter(([key]) => !OWN.has(key))),
   };
 }
@@ -93,9 +98,15 @@ export function formatLink(link: Link): string {
   if (link.at !== null) params.set("at", String(link.at));
   if (link.size !== SIZE) params.set("size", String(link.size));
   if (link.shape !== "rows") params.set("shape", link.shape);
+  if (link.least !== LEAST) params.set("least", String(link.least));
   for (const [key, value] of Object.entries(link.extra)) if (value) params.set(key, value);
   const search = params.toString();
   return search ? `${path}?${search}` : path;
+}
+
+function share(text: string | null): number {
+  const value = Number(text ?? LEAST);
+  return value >= 0 && value <= 1 ? value : LEAST;
 }
 
 function splitVersion(text: string): [string, string] {

@@ -48,6 +48,6 @@ export function filterGroups(info: DatasetInfo, scored: (field: string) => boole
 export function openAtFirst(groups: readonly FilterGroup[]): string[] {
   const all = groups.flatMap((group) => group.rows);
   const classes = all.filter((row) => row.of.endsWith(".label")).slice(0, 1);
-  const score = all.filter((row) => row.of.endsWith(".score")).slice(0, 1);
+  const score = all.filter((row) => row.of.endsWith(".score"));
   return [...classes, ...score].map((row) => row.of).concat(all.some((row) => row.of === "split") ? ["tags", "split"] : ["tags"]);
 }

@@ -23,6 +23,8 @@ export interface LabelStyle {
   readonly mask?: (field: string, id: number, colour: string) => CanvasImageSource | undefined;
   /** Only this object, where tiles are objects. */
   readonly only?: number | undefined;
+  /** Predictions below this score are left out. */
+  readonly least?: number;
 }
 
 interface Tag {
@@ -30,11 +32,14 @@ interface Tag {
   readonly x: number;
   readonly y: number;
   readonly colour: string;
+  /** Area of its shape: the largest are named first. */
+  readonly weight: number;
 }
 
 const SHARE = 65535;
 const CASING = "rgb(8 10 14 / 45%)";
 const INK = "#10131a";
+const TAG_AREA = 6500;
 
 /** `picture`: where the whole picture lies on the canvas, which may reach over the tile; `tile` clips. */
 export function drawLabels(
@@ -55,6 +60,8 @@ export function drawLabels(
     const dashed = page.score !== null && page.score.slice(first, end).some((score) => !Number.isNaN(score));
     for (let i = first; i < end; i++) {
       if (style.only !== undefined && page.id[i] !== style.only) continue;
+      const score = page.score?.[i];
+      if (score !== undefined && style.least !== undefined && style.only === undefined && score < style.least) continue;
       const colour = colourOf(info, page, i, style);
       const name = tagText(info, page, i, style);
       const mask = page.mask?.[i] ? style.mask?.(info.name, page.id[i] ?? 0, colour) : undefined;
@@ -68,9 +75,9 @@ export function drawLabels(
       const box = boxOf(page, i, picture);
       if (box && outlineless(page, i) && !hasPoints(page, i)) strokeBox(ctx, box, colour, dashed, thin);
       if (box) {
-        if (name) tags.push({ text: name, x: box.x, y: box.y, colour });
+        if (name) tags.push({ text: name, x: box.x, y: box.y, colour, weight: box.w * box.h });
       } else if (name && classTags < 3 && (info.kind === "class" || info.kind === "value")) {
-        tags.push({ text: name, x: tile.x + 5, y: tile.y + tile.h - 5 - classTags * 18, colour });
+        tags.push({ text: name, x: tile.x + 5, y: tile.y + tile.h - 5 - classTags * 18, colour, weight: Infinity });
         classTags += 1;
       }
     }
@@ -206,7 +213,10 @@ function drawTags(ctx: CanvasRenderingContext2D, tile: Rect, tags: readonly Tag[
   ctx.font = font;
   ctx.textBaseline = "middle";
   const taken: Rect[] = [];
-  for (const tag of tags) {
+  // A crowded tile names a few and lets the picture be seen.
+  const room = Math.max(1, Math.round((tile.w * tile.h) / TAG_AREA));
+  for (const tag of [...tags].sort((a, b) => b.weight - a.weight)) {
+    if (taken.length >= room) break;
     let width = widths.get(tag.text);
     if (width === undefined) {
       width = ctx.measureText(tag.text).width;
