@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -14,9 +16,12 @@ from loopline.errors import BadValue, QueryError, UnknownName
 from loopline.evaluate.bootstrap import Comparison, compare
 from loopline.evaluate.coco import CocoReport
 from loopline.evaluate.record import EvaluationRecord, Numbers, SliceNumbers, record_from_bytes
+from loopline.front.evaluating import advice, pages
+from loopline.front.evaluating.judged import Judged
 from loopline.front.evaluating.measuring import measured_apart, protocols
 from loopline.front.evaluating.protocol import Answer, Question
 from loopline.front.evaluating.slicing import parts_of
+from loopline.kernel.charts import Chart
 from loopline.kernel.expr import Attr, Expr, Name, to_text
 from loopline.kernel.schema import MATCH_COLUMNS
 from loopline.query.builder import as_expr
@@ -35,7 +40,7 @@ class Evaluation:
     """
 
     def __init__(self, record: EvaluationRecord, lake: Lake, answer: Answer | None = None) -> None:
-        self.record = record
+        self.record: EvaluationRecord = record
         self._lake = lake
         self._answer = answer
 
@@ -125,6 +130,49 @@ class Evaluation:
                 hint="it was not saved, was dropped, or measures no single objects",
             )
         return Matches(self._lake, self.key, self.record.truth, self.record.predicted)
+
+    @property
+    def lake(self) -> Lake:
+        """The store of its data set."""
+        return self._lake
+
+    def siblings(self) -> list[Evaluation]:
+        """All stored evaluations of the data set."""
+        return evaluations(self._lake)
+
+    # -- what to do
+
+    def explain(self) -> dict[str, int]:
+        """Keep the kind of each mistake and each suspect label with the matches: `<key>.error`, `<key>.suspect`,
+        `<key>.suspect_score` in queries. See `advice.explain`."""
+        return advice.explain(self)
+
+    def suspects(self) -> advice.SuspectLabels:
+        """Labels that are probably missing, misplaced, mislabelled or spurious, with a score and the reason."""
+        return advice.suspects(self)
+
+    def next_steps(self, *, attributes: Sequence[str] | None = None, limit: int = 20) -> list[advice.Step]:
+        """What to do next, by the AP that it would return. See `advice.steps`."""
+        return advice.steps(self, attributes=attributes, limit=limit)
+
+    def gained(self, earlier: Evaluation | str | None = None) -> advice.Gained:
+        """What was gained since an earlier evaluation (default: the last one of the same fields), and by which steps.
+
+        Raises BadValue where there is none.
+        """
+        before: Judged | None = evaluation(self._lake, earlier) if isinstance(earlier, str) else earlier
+        before = before or advice.previous(self, self.siblings())
+        if before is None:
+            raise BadValue(f"there is no earlier evaluation of the fields of {self.key}", hint="name one")
+        return advice.gained(self, before)
+
+    def charts(self, *others: Evaluation, advice: bool = True) -> list[Chart]:
+        """Its charts, and of others beside it, as values: `loopline.plots` draws them. See `pages.charts_of`."""
+        return pages.charts_of([self, *others], advice=advice)
+
+    def save_report(self, path: str | Path, *others: Evaluation) -> Path:
+        """One self-contained HTML file with all charts, of others beside it. Raises MissingDependency without Plotly."""
+        return pages.save_page([self, *others], path)
 
     def compare(self, other: Evaluation, *, replicates: int = 1000, seed: int = 0) -> Comparison:
         """Is `other` better than this one? See `compare_evaluations`."""

@@ -83,9 +83,8 @@ def evaluate(
     parts = parts_of(view, truth, slices)
     named = key or records.free_key(lake)
     if save:
+        lake.read(lambda con: records.check_key(con, lake.table("evaluation"), named))
         lake.schema().check_new(named, "evaluation")
-        if any(e.key.lower() == named.lower() for e in records.stored_evaluations(lake)):
-            raise BadValue(f'there is an evaluation "{named}" already', hint="choose another key, or drop it first")
     signal = stop or StopSignal()
     question = Question(view, truth, predicted, iou, bad_rows, options or {})
     with stage(progress, f"measure {predicted} against {truth}"):

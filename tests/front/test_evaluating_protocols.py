@@ -1,0 +1,172 @@
+"""Every protocol through the same verb: small cases, and the reference figures of real data sets that were added."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import loopline as ll
+from loopline.errors import BadValue
+from loopline.kernel import rle
+from tests.front.evaluating_worlds import add_boxes, add_rows, data_set
+
+
+@pytest.fixture(scope="module")
+def coco(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[ll.Dataset, dict[str, Any]]:
+    folder = shared_data / "coco_eval_reference"
+    ds = ll.create(str(tmp_path_factory.mktemp("coco") / "coco"))
+    ds.add(folder / "instances_val2014_100.json", field="gt", read_media=False)
+    for kind in ("bbox", "segm"):
+        ds.add(folder / f"instances_val2014_fake{kind}100_results.json", field=kind, read_media=False)
+    return ds, json.loads((folder / "expected_coco_metrics.json").read_text())["cases"]
+
+
+@pytest.mark.parametrize(("case", "protocol"), [("bbox", "coco"), ("segm", "coco_masks")])
+def test_the_published_coco_numbers_come_out_of_files_that_were_added(
+    coco: tuple[ll.Dataset, dict[str, Any]], case: str, protocol: str
+) -> None:
+    ds, cases = coco
+    ev = ds.evaluate(truth="gt", predicted=case, protocol=protocol, key=f"on_{case}")
+    assert {n: ev.numbers[n] for n in cases[case]["pycocotools"]} == pytest.approx(cases[case]["pycocotools"], abs=1e-8)
+    for name, wanted in cases[case]["per_class"].items():
+        if wanted["AP"] is not None and wanted["ground_truth"]:
+            assert ev.per_class[name]["AP"] == pytest.approx(wanted["AP"], abs=1e-8)
+
+
+def test_the_figures_of_tud_campus_come_out(shared_data: Path) -> None:
+    folder = shared_data / "mot" / "TUD-Campus"
+    ds = ll.create("tud")
+    ds.add(folder / "gt.txt", field="gt", read_media=False)
+    ds.add(folder / "test.txt", field="pred", read_media=False)
+    ev = ds.evaluate(truth="gt", predicted="pred", protocol="tracking")
+    wanted = json.loads((folder / "expected_trackeval.json").read_text())
+    for ours, theirs in (("hota", ("HOTA", "HOTA")), ("mota", ("CLEAR", "MOTA")), ("idf1", ("Identity", "IDF1"))):
+        assert ev.numbers[ours] == pytest.approx(wanted[theirs[0]][theirs[1]], abs=1e-5)
+    assert ev.ap == ev.numbers["hota"]
+    with pytest.raises(BadValue, match="no matches"):
+        _ = ev.matches
+
+
+def test_the_figures_of_open_images_come_out(shared_data: Path) -> None:
+    folder = shared_data / "open_images_style"
+    ds = ll.create("oi")
+    ds.add(shared_data / "coco128" / "images", labels=folder, field="gt", format="open_images")
+    expected = json.loads((folder / "expected_open_images_metrics.json").read_text())
+    for case, options in (
+        ("flat", {}),
+        ("with_hierarchy_ground_truth_expanded_only", {"expand": "truth"}),
+        ("with_hierarchy_ground_truth_and_predictions_expanded", {"expand": "both"}),
+    ):
+        labels = {"labels": "gt_class", **options}
+        ev = ds.evaluate(
+            truth="gt", predicted="predictions", protocol="open_images", options=labels, key=f"k_{len(case)}"
+        )
+        assert ev.numbers["mAP"] == pytest.approx(expected[case]["mAP"], abs=1e-5), case
+
+
+def test_classification_agrees_with_scikit_learn(shared_data: Path, tmp_path: Path) -> None:
+    folder = shared_data / "cifar10_label_errors"
+    expected = json.loads((folder / "expected_metrics.json").read_text())["classification"]
+    given = {
+        r["test_index"]: r["given_label"] for r in csv.DictReader((folder / "labels.csv").read_text().splitlines())
+    }
+    rows = list(csv.DictReader((folder / "predicted_probabilities.csv").read_text().splitlines()))
+    names = [n for n in rows[0] if n != "test_index"]
+    ds = data_set(tmp_path, [], pictures=len(rows))
+    truth = {"sample": list(range(1, len(rows) + 1)), "label": [given[r["test_index"]] for r in rows]}
+    add_rows(ds, "given", "class", truth, classes=names)
+    guesses = {
+        "sample": [i for i in range(1, len(rows) + 1) for _ in names],
+        "label": names * len(rows),
+        "score": [float(r[n]) for r in rows for n in names],
+    }
+    add_rows(ds, "pred", "class", guesses, classes=names)
+    ev = ds.evaluate(truth="given", predicted="pred")
+    assert ev.protocol == "classification"
+    for ours, theirs in (
+        ("accuracy", "accuracy"),
+        ("balanced_accuracy", "balanced_accuracy"),
+        ("log_loss", "log_loss"),
+        ("kappa", "cohen_kappa"),
+        ("mcc", "matthews"),
+    ):
+        assert ev.numbers[ours] == pytest.approx(expected[theirs], abs=1e-9)
+    assert ev.counts["tp"] == round(expected["accuracy"] * len(rows))
+    wrong = ds.where("pred.any(ev1.outcome == 'fp')").count()
+    assert wrong == len(rows) - ev.counts["tp"]
+
+
+def test_several_classes_a_sample(tmp_path: Path) -> None:
+    ds = data_set(tmp_path, [(1, "cat", 0, 0, 5, 5)])
+    add_rows(ds, "true", "class", {"sample": [1, 1, 2], "label": ["a", "b", "a"]}, classes=["a", "b"])
+    said = {"sample": [1, 1, 2, 2], "label": ["a", "b", "a", "b"], "score": [0.9, 0.2, 0.8, 0.7]}
+    add_rows(ds, "said", "class", said, classes=["a", "b"])
+    with pytest.raises(BadValue, match="two true labels"):
+        ds.evaluate(truth="true", predicted="said")
+    ev = ds.evaluate(truth="true", predicted="said", protocol="multilabel", slices=["weather == 'sun'"])
+    assert ev.counts == {"tp": 2, "fp": 1, "fn": 1, "ignored": 1}
+    assert ev.slices[0].numbers["samples"] == 2
+    with pytest.raises(BadValue, match="cut by objects"):
+        ds.evaluate(truth="true", predicted="said", protocol="multilabel", slices=["label == 'a'"])
+
+
+def test_one_number_a_sample(tmp_path: Path) -> None:
+    ds = data_set(tmp_path, [(1, "cat", 0, 0, 5, 5)])
+    add_rows(ds, "true", "value", {"sample": [1, 2, 3], "value": [1.0, 2.0, 3.0]})
+    add_rows(ds, "said", "value", {"sample": [1, 2, 3], "value": [1.0, 2.0, 5.0]})
+    ev = ds.evaluate(truth="true", predicted="said")
+    assert (ev.protocol, ev.numbers["mae"]) == ("regression", pytest.approx(2 / 3))
+    add_rows(ds, "said", "value", {"sample": [4], "value": [float("nan")]})
+    with pytest.raises(BadValue, match="NaN"):
+        ds.evaluate(truth="true", predicted="said")
+    assert ds.evaluate(truth="true", predicted="said", bad_rows="drop").numbers["mae"] == pytest.approx(2 / 3)
+
+
+def _png(pixels: list[list[int]]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.array(pixels, np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_class_maps_are_matched_by_the_names_of_their_classes(tmp_path: Path) -> None:
+    ds = data_set(tmp_path, [(1, "cat", 0, 0, 5, 5)])
+    add_rows(ds, "true", "mask", {"sample": [1], "mask": [_png([[0, 0], [1, 1]])]}, classes=["sky", "road"])
+    add_rows(ds, "said", "mask", {"sample": [1], "mask": [_png([[1, 1], [0, 1]])]}, classes=["road", "sky"])
+    ev = ds.evaluate(truth="true", predicted="said")
+    assert ev.protocol == "segmentation"
+    assert ev.numbers["accuracy"] == 0.75
+    assert ev.per_class["road"]["iou"] == 0.5
+
+
+def test_panoptic_segments_are_rows_with_masks(tmp_path: Path) -> None:
+    ds = data_set(tmp_path, [(1, "cat", 0, 0, 5, 5)])
+    left, right = np.zeros((4, 4), bool), np.zeros((4, 4), bool)
+    left[:, :2], right[:, 2:] = True, True
+    boxes = {"x": [0.0, 2.0], "y": [0.0, 0.0], "w": [2.0, 2.0], "h": [4.0, 4.0]}
+    true = {"sample": [1, 1], "label": ["a", "b"], "mask": [rle.encode(left), rle.encode(right)], **boxes}
+    said = {**true, "mask": [rle.encode(left), rle.encode(left | right)], "score": [0.9, 0.5]}
+    add_rows(ds, "true", "box", true, classes=["a", "b"])
+    add_rows(ds, "said", "box", said, classes=["a", "b"])
+    ev = ds.evaluate(truth="true", predicted="said", protocol="panoptic")
+    assert (ev.numbers["pq"], ev.counts) == (1.0, {"tp": 2, "fp": 0, "fn": 0})
+
+
+def test_voc_and_coco_agree_on_who_was_found(tmp_path: Path) -> None:
+    ds = data_set(tmp_path, [(1, "cat", 0, 0, 10, 10), (2, "dog", 0, 0, 10, 10)])
+    add_boxes(ds, "pred", [(1, "cat", 1, 0, 10, 10), (1, "cat", 0, 1, 10, 10)], [0.9, 0.8])
+    voc, ours = (ds.evaluate(truth="gt", predicted="pred", protocol=p) for p in ("voc2012", "coco"))
+    assert voc.counts == ours.counts == {"tp": 1, "fp": 1, "fn": 1, "ignored": 0}
+    assert voc.ap == voc.numbers["mAP"]
+    with pytest.raises(BadValue, match="voc2012"):
+        _ = voc.measured
+    with pytest.raises(BadValue, match="intervals"):
+        ds.evaluate(truth="gt", predicted="pred", protocol="voc2012", replicates=10)
+    with pytest.raises(BadValue, match="neg_category_ids"):
+        ds.evaluate(truth="gt", predicted="pred", protocol="lvis")
