@@ -15,7 +15,7 @@ import pytest
 
 from loopline.errors import BadValue, Conflict, DatasetExists, DatasetNotFound, MissingDependency, StoreError
 from loopline.kernel.schema import LabelField
-from loopline.store import edits, extensions, patience, tables, tags, versions
+from loopline.store import attached, edits, extensions, patience, tables, tags, versions
 from loopline.store import lake as lakes
 from loopline.store.ingest import ingest
 from loopline.store.lake import Lake, Transaction
@@ -180,6 +180,20 @@ def test_two_lakes_in_one_process_see_each_others_work(lake: Lake) -> None:
         edits.add_objects(lake, "truth", worlds.one_box(1))
         assert state(other) == state(lake)
         assert len(worlds.object_ids(lake)) == 8
+
+
+def test_one_engine_serves_several_data_sets_in_turn(tmp_path: Path) -> None:
+    for count in (2, 3):
+        with worlds.make(tmp_path / f"set{count}") as made:
+            ingest(made, worlds.events(worlds.paths(count)))
+    with attached.new_engine() as engine:
+        for count in (2, 3, 2):
+            with Lake.open(locate(tmp_path / f"set{count}"), engine=engine) as lake:
+                assert len(worlds.state(lake)["samples"]) == count
+        with pytest.raises(DatasetNotFound):
+            Lake.open(locate(tmp_path / "none"), engine=engine)
+        with Lake.open(locate(tmp_path / "set3"), engine=engine) as lake:
+            assert len(worlds.state(lake)["samples"]) == 3
 
 
 def test_a_conflict_is_tried_again_and_then_given_up(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

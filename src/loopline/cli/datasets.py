@@ -38,7 +38,9 @@ def create(name: str, data: str | None, as_json: bool) -> None:
 @command("list", examples=["loopline list", "LOOPLINE_HOME=./sets loopline list --json"])
 def list_(as_json: bool) -> None:
     """List the data sets under $LOOPLINE_HOME."""
-    found = [ll.open(name).info() for name in ll.list_datasets()]
+    from loopline.front.opening import overview
+
+    found = list(overview())
     if as_json:
         _render.document(
             [{"name": i.name, "samples": i.samples, "objects": i.objects, "location": i.location} for i in found]
