@@ -40,6 +40,9 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "evaluate": "evaluate:evaluate",
         "evaluations": "evaluate:evaluations",
         "compare": "evaluate:compare",
+        "next": "advice:next_",
+        "suspects": "advice:suspects",
+        "report": "advice:report",
     },
     "History": {
         "log": "history:log",

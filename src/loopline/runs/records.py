@@ -3,7 +3,8 @@
     run         id · kind · status · started_at · finished_at · author · snapshot (read) · parameters · code
     metric      run · name · label (a class) · slice (query text) · step · value      one row a number
     evaluation  key · run · task · protocol · truth · predicted · snapshot · numbers · report · at
-    match__<key>  id (of an object, unique over all fields) · sample_id · side · outcome · iou · partner_id
+    match__<key>  id (of an object, unique over all fields) · sample_id · side · outcome · iou · partner_id,
+                  and once explained error · suspect · suspect_score
 
 Parameters, code and numbers are JSON text; `report` holds what the evaluation wants to remember, in its own form. The
 tables are made with the first run. They are no content of a version: a restore leaves them alone.
@@ -34,7 +35,10 @@ _TABLES: Final[dict[str, str]] = {
     "evaluation": "key VARCHAR, run BIGINT, task VARCHAR, protocol VARCHAR, truth VARCHAR, predicted VARCHAR, "
     'snapshot BIGINT, numbers VARCHAR, report BLOB, "at" TIMESTAMP',
 }
-_MATCH_COLUMNS: Final = "id BIGINT, sample_id BIGINT, side VARCHAR, outcome VARCHAR, iou DOUBLE, partner_id BIGINT"
+_MATCH_COLUMNS: Final = (
+    "id BIGINT, sample_id BIGINT, side VARCHAR, outcome VARCHAR, iou DOUBLE, partner_id BIGINT, "
+    "error VARCHAR, suspect VARCHAR, suspect_score DOUBLE"
+)
 MATCH_NAMES: Final = ("id", "sample_id", "side", "outcome", "iou", "partner_id")
 
 
@@ -203,13 +207,37 @@ def save_evaluation(lake: Lake, new: NewEvaluation) -> int:
             if new.matches.num_rows:
                 tx.con.register("_matches", new.matches)
                 columns = ", ".join(MATCH_NAMES)
-                tx.execute(f"INSERT INTO {tx.table(names.table)} SELECT {columns} FROM _matches ORDER BY id")
+                tx.execute(
+                    f"INSERT INTO {tx.table(names.table)} ({columns}) SELECT {columns} FROM _matches ORDER BY id"
+                )
                 tx.con.unregister("_matches")
             tables.add_evaluation(tx, names)
         tx.details.update(key=new.key, run=run)
         return run
 
     return lake.commit("evaluate", body, message=f"evaluate {new.predicted} against {new.truth} as {new.key}")
+
+
+def explain_matches(lake: Lake, key: str, rows: pa.Table) -> None:
+    """Say more about some objects of an evaluation: rows of id, error, suspect, suspect_score; the others get none.
+
+    Raises UnknownField with near names.
+    """
+
+    def body(tx: Transaction) -> None:
+        known = _named(key, _listed(tx.con, tx.table("evaluation")))
+        table = tx.table(EvaluationNames(known.key, "", "").table)
+        names = ("error", "suspect", "suspect_score")
+        tx.con.register("_rows", rows)
+        sets = ", ".join(f"{name} = r.{name}" for name in names)
+        tx.execute(
+            f"UPDATE {table} SET {', '.join(f'{name} = NULL' for name in names)} WHERE {' OR '.join(f'{name} IS NOT NULL' for name in names)}"
+        )
+        tx.execute(f"UPDATE {table} AS m SET {sets} FROM _rows r WHERE m.id = r.id")
+        tx.con.unregister("_rows")
+        tx.details.update(key=key, objects=rows.num_rows)
+
+    lake.commit("explain", body, message=f"explain evaluation {key}")
 
 
 def drop_evaluation(lake: Lake, key: str) -> None:
