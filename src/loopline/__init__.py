@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from loopline.front.opening import open_dataset as open
     from loopline.kernel.schema import Column as Column
     from loopline.kernel.schema import LabelField as LabelField
+    from loopline.models.load import load as load_model
     from loopline.query.builder import F as F
     from loopline.query.view import ObjectView as ObjectView
     from loopline.query.view import View as View
@@ -45,6 +46,7 @@ _HOMES = {
     "open": ("loopline.front.opening", "open_dataset"),
     "Column": ("loopline.kernel.schema", "Column"),
     "LabelField": ("loopline.kernel.schema", "LabelField"),
+    "load_model": ("loopline.models.load", "load"),
     "F": ("loopline.query.builder", "F"),
     "ObjectView": ("loopline.query.view", "ObjectView"),
     "View": ("loopline.query.view", "View"),
@@ -65,6 +67,7 @@ __all__ = [
     "drop",
     "evaluate",
     "list_datasets",
+    "load_model",
     "open",
 ]
 
