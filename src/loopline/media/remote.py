@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
-from loopline.errors import MediaError, MissingDependency
+from loopline.errors import LooplineError, MediaError, MissingDependency
 from loopline.kernel.exchange import quiet
 from loopline.media.archives import member_name
 
@@ -28,6 +28,7 @@ TIMEOUT_S: Final = 30.0
 TRIES: Final = 4
 _WAIT_S: Final = 0.5  # before the second try; twice as long before each further one
 _BLOCK: Final = 1 << 20
+_HUB: Final = ("datasets/", "models/", "spaces/", "buckets/")
 _AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _HEADERS: Final = {"User-Agent": "loopline", "Accept-Encoding": "identity"}
 
@@ -116,7 +117,7 @@ def _once(
                 report(out.tell(), total)
             if total and out.tell() != total:
                 raise _Passing("the transfer broke off")
-    except (MediaError, MissingDependency):
+    except LooplineError:
         raise
     except urllib.error.HTTPError as error:
         error.close()
@@ -140,7 +141,7 @@ def _once(
         raise MediaError("there is no such file", where=shown(url)) from None
     except PermissionError:
         raise MediaError("no permission to read it", where=shown(url)) from None
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a file system of another package raises what it likes
         if _denied(error):
             raise MediaError("no permission to read it", where=shown(url)) from None
         raise _Passing(f"it cannot be read: {_reason(error)}") from None
@@ -190,6 +191,8 @@ def _system(url: str) -> tuple[fs.FileSystem, str]:
     """The file system of a URL, and the path in it."""
     scheme, _, path = url.partition("://")
     scheme = scheme.lower()
+    if scheme == "hf" and not path.startswith(_HUB):
+        path = f"datasets/{path}"  # the hub's file system takes a bare name for a model
     if scheme == "s3":
         return _s3(
             *(os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_REGION"))
@@ -233,7 +236,8 @@ def _other(scheme: str) -> fs.FileSystem:
     try:
         found = fsspec.filesystem(scheme)
     except ImportError as error:
-        raise MissingDependency(str(error), hint="install what it names") from None
+        hint = "pip install huggingface_hub" if scheme == "hf" else "install what it names"
+        raise MissingDependency(str(error), hint=hint) from None
     except ValueError:
         raise MediaError(f"{scheme}:// is not known", hint="http, https, s3, gs, or what fsspec knows") from None
     return fs.PyFileSystem(fs.FSSpecHandler(found))
@@ -246,7 +250,9 @@ def is_folder(url: str) -> bool:
     try:
         system, path = _system(url)
         return bool(system.get_file_info(path.rstrip("/")).type.name == "Directory")
-    except (OSError, ValueError) as error:
+    except LooplineError:
+        raise
+    except Exception as error:  # as above
         raise MediaError(
             f"cannot be reached: {_reason(error)}", where=shown(url), hint="is there a connection?"
         ) from None
@@ -269,7 +275,9 @@ def files_in(url: str) -> Iterator[tuple[str, int]]:
         system, path = _system(url)
         base = path.rstrip("/")
         found = system.get_file_info(fs.FileSelector(base, recursive=True))
-    except (OSError, ValueError) as error:
+    except LooplineError:
+        raise
+    except Exception as error:  # as above
         raise MediaError(
             f"cannot be listed: {_reason(error)}", where=shown(url), hint="is there a connection?"
         ) from None
