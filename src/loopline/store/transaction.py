@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 import duckdb
 
@@ -11,18 +11,25 @@ from loopline.errors import StoreError
 from loopline.kernel.schema import DatasetSchema
 from loopline.store import tables
 
-if TYPE_CHECKING:
-    from loopline.store.lake import Lake
-
 FEW_KEYS: Final = 16
 KEY_BLOCK: Final = 256
 """Single additions take their keys from a block of this size, so that they need not all change the counter row."""
 
 
+class _Lake(Protocol):
+    """A lake, as far as a transaction asks for it."""
+
+    def table(self, name: str, snapshot: int | None = None) -> str: ...
+
+    def known_schema(self, snapshot: int) -> DatasetSchema | None: ...
+
+    def spare_keys(self, counter: str, count: int) -> int | None: ...
+
+
 class Transaction:
     """The inside of one verb. Every statement goes into one snapshot, or none does. `base` is the snapshot it sees."""
 
-    def __init__(self, lake: Lake, con: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, lake: _Lake, con: duckdb.DuckDBPyConnection) -> None:
         self.lake = lake
         self.con = con
         self.details: dict[str, object] = {}  # kept with the snapshot, shown by the log
