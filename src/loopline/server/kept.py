@@ -65,3 +65,18 @@ class Kept:
     @property
     def nbytes(self) -> int:
         return self._bytes
+
+
+class KeptApart(Kept):
+    """A part of what another keeps, under keys of its own: two data sets have tables of the same number and state."""
+
+    def __init__(self, shared: Kept) -> None:
+        super().__init__(0)
+        self._shared = shared
+        self._whose = object()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        return self._shared.get((self._whose, key), make)
+
+    def peek(self, key: Hashable) -> Sized | None:
+        return self._shared.peek((self._whose, key))

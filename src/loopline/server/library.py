@@ -10,7 +10,7 @@ from loopline.errors import DatasetNotFound, near
 from loopline.front.dataset import Dataset
 from loopline.front.opening import list_datasets, open_dataset
 from loopline.query.view import View
-from loopline.server.kept import Kept
+from loopline.server.kept import Kept, KeptApart
 from loopline.server.ready import Ready
 from loopline.server.resident import Resident
 from loopline.server.views import Asked, ask, snapshot_of
@@ -73,6 +73,7 @@ class Library:
                 raise DatasetNotFound(f'no data set "{name}"', hint=near(name, names))
             dataset = self._given.get(name) or open_dataset(name)
             if known is None or known.lake is not dataset.lake:
-                resident = Resident(dataset.lake, self._kept)
-                known = self._shown[name] = Shown(name, dataset, resident, Ready(resident, self._kept))
+                kept = KeptApart(self._kept)
+                resident = Resident(dataset.lake, kept)
+                known = self._shown[name] = Shown(name, dataset, resident, Ready(resident, kept))
             return known
