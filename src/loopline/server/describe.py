@@ -29,6 +29,7 @@ from loopline.server.wire import (
     ViewOut,
     ViewSpec,
 )
+from loopline.store.vectors import embeddings
 
 PALETTE: Final = (
     "#609efa", "#f0da1c", "#ec5d4b", "#64f0f4", "#d99bc1", "#9ebf68",
@@ -83,8 +84,8 @@ def dataset(shown: Shown, views: list[SavedView], snapshot: int | None = None) -
         fields=[_field(field, info.objects[field.name], colors) for field in info.schema.fields],
         tags=[TagCount(tag, count) for tag, count in info.tags.items()],
         versions=[VersionOut(v.name, v.snapshot, v.message, v.author, stamp(v.at)) for v in shown.dataset.versions()],
-        evaluations=[],
-        embeddings=[],
+        evaluations=[e.key for e in info.schema.evaluations],
+        embeddings=[e.key for e in embeddings(shown.lake, at)],
         views=views,
     )
 

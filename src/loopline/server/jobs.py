@@ -63,6 +63,7 @@ class _Job:
     id: str
     name: str
     dataset: str
+    only_one: str = ""
     stop: StopSignal = field(default_factory=StopSignal)
     state: str = "running"
     stage: str = ""
@@ -97,10 +98,16 @@ class Jobs:
         self._jobs: OrderedDict[str, _Job] = OrderedDict()
         self._lock = threading.Lock()
 
-    def start(self, name: str, dataset: str, work: Work) -> JobOut:
-        """Begin; `work` is given where to report progress and when to stop, and gives what the job's row links to."""
-        job = _Job(secrets.token_hex(6), name, dataset, started_at=_now(), stage_began=time.monotonic())
+    def start(self, name: str, dataset: str, work: Work, *, only_one: str = "") -> JobOut:
+        """Begin; `work` is given where to report progress and when to stop, and gives what the job's row links to.
+
+        only_one   where a job with the same is running, that one is the answer
+        """
+        job = _Job(secrets.token_hex(6), name, dataset, only_one, started_at=_now(), stage_began=time.monotonic())
         with self._lock:
+            for other in self._jobs.values():
+                if only_one and other.only_one == only_one and other.state == "running":
+                    return other.out()
             self._jobs[job.id] = job
             over = [i for i, j in self._jobs.items() if j.state != "running"][: max(0, len(self._jobs) - MAX_JOBS)]
             for old in over:

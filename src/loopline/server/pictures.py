@@ -8,14 +8,18 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
 from typing import BinaryIO, Final
 
 from loopline.errors import LooplineError, MediaError
 from loopline.media import local_media, open_media
+from loopline.media.films import Film, film
 from loopline.media.stills import first_frame
 from loopline.media.thumbnails import Thumbnails, small_jpeg
 from loopline.query import run
 from loopline.query.compile import Statement
+from loopline.server.kept import Kept
 from loopline.server.library import Shown
 from loopline.server.problems import NotThere
 
@@ -48,7 +52,9 @@ class Pictures:
     def __init__(self, shown: Shown, workers: ThreadPoolExecutor) -> None:
         self._shown = shown
         self._workers = workers
-        self._kept = Thumbnails(shown.lake.location.cache / "thumbnails.sqlite")
+        self._cache = shown.lake.location.cache
+        self._kept = Thumbnails(self._cache / "thumbnails.sqlite")
+        self._films = Kept(32 * 1024 * 1024)
         self._known: OrderedDict[int, Reference] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -136,11 +142,21 @@ class Pictures:
 
     def open(self, place: Reference) -> BinaryIO:
         """The file, from its start, able to seek. Raises MediaError."""
-        return open_media(place.root, place.path, cache=self._shown.lake.location.cache)
+        return open_media(place.root, place.path, cache=self._cache)
 
     def local(self, place: Reference) -> str:
-        """The path of a file with the media; a copy of it where it is in an archive or on the network. Raises MediaError."""
-        return local_media(place.root, place.path, cache=self._shown.lake.location.cache)
+        """The path of a file with the media. Raises MediaError."""
+        return local_media(place.root, place.path, cache=self._cache)
+
+    def film(self, place: Reference) -> Film:
+        """When the frames of a video are shown. Raises MediaError, MissingDependency."""
+        if place.media != "video":
+            raise MediaError("is a picture, not a video")
+        return self._films.get(place.key, lambda: film(self.local(place)))
+
+    def converted(self, place: Reference) -> Path:
+        """Where the form of a video lies that browsers play, once it is made."""
+        return self._cache / "films" / f"{blake2b(place.key.encode(), digest_size=16).hexdigest()}.mp4"
 
 
 def read_records(packed: bytes) -> list[tuple[int, int, bytes]]:

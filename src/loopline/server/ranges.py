@@ -4,25 +4,67 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
 from typing import BinaryIO, Final
 
+import msgspec
 from litestar import Response
 from litestar.response import Stream
 
 from loopline.errors import MediaError
+from loopline.jobs import Progress, StopSignal, stage
+from loopline.media.films import browser_form
+from loopline.media.thumbnails import as_jpeg, upright
 from loopline.server.pictures import Pictures, Reference
+from loopline.server.shelf import Shelf
+from loopline.server.wire import JobOut, Scalar
 
 _CHUNK: Final = 1 << 18
 _SAFE: Final = re.compile(r"(image/(jpeg|png|gif|webp|bmp|avif|tiff|jp2|heic)|video/[\w.-]+)\Z")
 
 
-def file_answer(pictures: Pictures, sample_id: int, headers: Mapping[str, str]) -> Response[bytes] | Stream:
-    """The file of a sample. Raises NotThere, MediaError."""
+SHOWN: Final = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp", "image/avif")
+"""Kinds of pictures that every browser shows."""
+
+Answer = Response[bytes] | Stream
+
+
+def file_answer(shelf: Shelf, name: str, sample_id: int, headers: Mapping[str, str], *, for_browser: bool) -> Answer:
+    """The file of a sample, or a form of it that browsers show: a video that they cannot play is converted once in the
+    background, and until then the answer is 202 with the job. Raises NotThere, MediaError, MissingDependency."""
+    pictures = shelf.pictures(name)
     place = pictures.reference(sample_id)
-    return answer(pictures.open(place), place, headers)
+    if not for_browser or place.mime in SHOWN:
+        return answer(pictures.open(place), place, headers)
+    if place.media != "video":
+        with pictures.open(place) as file:
+            jpeg = as_jpeg(upright(file), 92)
+        return answer(
+            BytesIO(jpeg), replace(place, mime="image/jpeg", content_hash=f"{place.content_hash}-jpeg"), headers
+        )
+    found = pictures.film(place)
+    if found.plays(place.mime):
+        return answer(pictures.open(place), place, headers)
+    target = pictures.converted(place)
+    if target.is_file():
+        shown = replace(place, mime="video/mp4", content_hash=f"{place.content_hash}-mp4")
+        return answer(target.open("rb"), shown, headers)
+    job = _conversion(shelf, name, pictures, place, target, len(found.times))
+    return Response(msgspec.json.encode(job), status_code=202, media_type="application/json")
 
 
-def answer(file: BinaryIO, place: Reference, headers: Mapping[str, str]) -> Response[bytes] | Stream:
+def _conversion(shelf: Shelf, name: str, pictures: Pictures, place: Reference, target: Path, frames: int) -> JobOut:
+    def work(progress: Progress, stop: StopSignal) -> dict[str, Scalar]:
+        with stage(progress, "convert", total=frames, unit="frames") as report:
+            browser_form(pictures.local(place), target, lambda done: report(done, frames), stop.check)
+        return {}
+
+    return shelf.jobs.start(f"Convert {place.path} for the browser", name, work, only_one=str(target))
+
+
+def answer(file: BinaryIO, place: Reference, headers: Mapping[str, str]) -> Answer:
     """An open file as an answer; it is closed at the end."""
     size = file.seek(0, 2)
     tag = f'"{place.content_hash or f"{size:x}-{place.size_bytes:x}"}"'

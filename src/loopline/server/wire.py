@@ -440,3 +440,51 @@ class JobOut(Struct):
     log: list[str]
     result: dict[str, Scalar]
     error: Problem | None
+
+
+# -- evaluations
+
+
+class EvaluationLine(Struct):
+    """One stored evaluation. `main`: name of the number that stands for all; a number that is undefined is null."""
+
+    key: str
+    task: str
+    protocol: str
+    truth: str
+    predicted: str
+    snapshot: int
+    at: str
+    author: str
+    samples: int
+    main: str
+    numbers: dict[str, float | None]
+    counts: dict[str, int]
+
+
+class CurveOut(Struct):
+    """Precision and score at rising recall; null where there is none."""
+
+    recall: list[float | None]
+    precision: list[float | None]
+    score: list[float | None]
+
+
+class EvaluateIn(Struct, forbid_unknown_fields=True):
+    truth: Name
+    predicted: Name
+    view: ViewSpec = ViewSpec()
+    key: Name | None = None
+    protocol: Name | None = None
+    slices: Annotated[tuple[Text, ...], Meta(max_length=200)] = ()
+    iou: Annotated[float, Meta(gt=0, le=1)] = 0.5
+    replicates: Annotated[int, Meta(ge=0, le=10_000)] = 0
+
+
+class CompareIn(Struct, forbid_unknown_fields=True):
+    """From evaluation `a` to `b`."""
+
+    a: Name
+    b: Name
+    replicates: Annotated[int, Meta(ge=10, le=10_000)] = 1000
+    seed: Id = 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Annotated, Final
+from functools import partial
+from typing import Annotated, Final, Literal
 
 import anyio.to_thread
 from litestar import Request, Response, get, post
@@ -14,7 +15,7 @@ from litestar.types import ControllerRouterHandler
 from loopline.server import describe, past, samples
 from loopline.server import facets as counting
 from loopline.server import pages as paging
-from loopline.server.frames import MEDIA_TYPE
+from loopline.server.frames import MEDIA_TYPE, frame
 from loopline.server.ranges import file_answer
 from loopline.server.shelf import DatasetName, Given
 from loopline.server.wire import (
@@ -108,10 +109,26 @@ async def _in_threads(records: Iterator[bytes]) -> AsyncIterator[bytes]:
 
 
 @get("/api/d/{name:str}/media/{sample_id:int}", status_code=200)
-async def media(request: Request, shelf: Given, name: DatasetName, sample_id: SampleId) -> Response[bytes] | Stream:  # type: ignore[type-arg]
-    """The file of a sample as it is; answers to Range and If-None-Match."""
-    pictures = await anyio.to_thread.run_sync(shelf.pictures, name)
-    return await anyio.to_thread.run_sync(file_answer, pictures, sample_id, request.headers)
+async def media(
+    request: Request,  # type: ignore[type-arg]
+    shelf: Given,
+    name: DatasetName,
+    sample_id: SampleId,
+    form: Annotated[
+        Literal["file", "browser"], QueryParameter(description="browser: a form that browsers show")
+    ] = "file",
+) -> Response[bytes] | Stream:
+    """The file of a sample; answers to Range and If-None-Match. 202 and a job while a video is being converted."""
+    ask = partial(file_answer, shelf, name, sample_id, request.headers, for_browser=form == "browser")
+    return await anyio.to_thread.run_sync(ask)
+
+
+@get("/api/d/{name:str}/sample/{sample_id:int}/frames", media_type=MEDIA_TYPE, sync_to_thread=True)
+def frame_times(shelf: Given, name: DatasetName, sample_id: SampleId) -> bytes:
+    """When each frame of a video is shown, as a frame: `time` f8, seconds, rising."""
+    pictures = shelf.pictures(name)
+    found = pictures.film(pictures.reference(sample_id))
+    return frame({"time": found.times}, {"duration_s": found.duration_s, "codec": found.codec})
 
 
 @get("/api/d/{name:str}/sample/{sample_id:int}", sync_to_thread=True)
@@ -136,6 +153,7 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     check,
     thumbs,
     media,
+    frame_times,
     sample,
     masks,
 ]
