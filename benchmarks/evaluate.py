@@ -3,8 +3,9 @@
     python benchmarks/evaluate.py                                    COCO val's size: 5,000 pictures, 150 k predictions
     python benchmarks/evaluate.py --pictures 100000 --truths 720000 --predictions 1000000 --skip-pycocotools
 
-Each side runs in a process of its own, on the same made-up columns, and reports CPU and wall seconds and peak memory.
-The lake is not part of it yet: columns in, columns out.
+Each side runs in a process of its own, on the same made-up columns, and reports CPU and wall seconds and peak memory:
+columns in and columns out; label fields of a data set in, and numbers and the match of every object written back to it;
+pycocotools' numbers alone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import contextlib
 import io
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +110,74 @@ def ours(pictures: int, made: dict[str, AnyArray], *, slices: int, replicates: i
     }
 
 
+def in_the_lake(pictures: int, made: dict[str, AnyArray], *, slices: int, replicates: int) -> dict[str, Any]:
+    """The same boxes as two label fields of a data set. Making the data set is not timed."""
+    import loopline as ll
+
+    steps: dict[str, tuple[float, float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        ds = ll.create(f"{folder}/val")
+        truth, results = _coco_files(pictures, made, Path(folder))
+        ds.add(truth, field="truth", read_media=False)
+        ds.add(results, field="predicted", read_media=False)
+        del truth, results
+        ds.close()
+        ds = ll.open(f"{folder}/val")
+        base = peak_memory_mb()
+        rng = np.random.default_rng(0)
+        cuts = [sorted(rng.uniform(0, 150, 2) ** 2) for _ in range(slices)]
+        half = [f"{low:.1f} <= box.area < {high:.1f}" for low, high in cuts[: slices // 2]]
+        texts = [*half, *(f"id % {slices} == {k}" for k in range(slices - len(half)))]
+
+        def timed(name: str, **more: Any) -> Any:
+            wall, cpu, result = once_s(lambda: ds.evaluate(truth="truth", predicted="predicted", **more))
+            steps[name] = (wall, cpu)
+            return result
+
+        first = timed("lake to lake: numbers, and matches of every object")
+        peak = peak_memory_mb()
+        timed("the same again")
+        timed(f"the same with {slices} slices, half of them of objects", slices=texts)
+        timed(f"the same with {replicates} replicates", replicates=replicates)
+        rows = first.matches.count()
+        numbers = list(first.numbers.values())
+        ds.close()
+    return {
+        "numbers": numbers,
+        "rows": rows,
+        "steps": steps,
+        "base_mb": base,
+        "peak_mb": peak,
+        "peak_with_rest_mb": peak_memory_mb(),
+    }
+
+
+def _coco_files(pictures: int, made: dict[str, AnyArray], folder: Path) -> tuple[Path, Path]:
+    boxes = zip(
+        made["picture"].tolist(), made["label"].tolist(), made["box"].tolist(), made["crowd"].tolist(), strict=True
+    )
+    document = {
+        "images": [{"id": i, "file_name": f"{i}.jpg", "width": SIDE_PX, "height": SIDE_PX} for i in range(pictures)],
+        "categories": [{"id": k, "name": f"class {k}"} for k in range(CLASSES)],
+        "annotations": [
+            {"id": i, "image_id": p, "category_id": k, "bbox": b, "area": b[2] * b[3], "iscrowd": int(c)}
+            for i, (p, k, b, c) in enumerate(boxes, 1)
+        ],
+    }
+    guesses = zip(
+        made["predicted_picture"].tolist(),
+        made["predicted_label"].tolist(),
+        made["predicted_box"].tolist(),
+        made["score"].tolist(),
+        strict=True,
+    )
+    results = [{"image_id": p, "category_id": k, "bbox": b, "score": s} for p, k, b, s in guesses]
+    files = folder / "truth.json", folder / "results.json"
+    for file, content in zip(files, (document, results), strict=True):
+        file.write_text(json.dumps(content), encoding="utf-8")
+    return files
+
+
 def pycocotools(pictures: int, made: dict[str, AnyArray]) -> dict[str, Any]:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
@@ -155,12 +225,14 @@ def main() -> None:
     parser.add_argument("--slices", type=int, default=50)
     parser.add_argument("--replicates", type=int, default=1_000)
     parser.add_argument("--skip-pycocotools", action="store_true")
-    parser.add_argument("--step", choices=["ours", "pycocotools"])
+    parser.add_argument("--step", choices=["ours", "lake", "pycocotools"])
     options = parser.parse_args()
     if options.step:
         made = columns(options.pictures, options.truths, options.predictions)
         if options.step == "ours":
             result = ours(options.pictures, made, slices=options.slices, replicates=options.replicates)
+        elif options.step == "lake":
+            result = in_the_lake(options.pictures, made, slices=options.slices, replicates=options.replicates)
         else:
             result = pycocotools(options.pictures, made)
         print(json.dumps(result))
@@ -177,6 +249,16 @@ def main() -> None:
     rows.append(("peak memory", f"{mine['peak_mb']:.0f} MB", f"{mine['base_mb']:.0f} MB of it input and imports"))
     rows.append(("with slices and replicates", f"{mine['peak_with_rest_mb']:.0f} MB", ""))
     table(f"{options.pictures} pictures, {options.truths} truths, {options.predictions} predictions (CPU)", rows)
+    lake = in_process(__file__, "lake", *size)
+    again = lake["steps"]["the same again"][1]
+    rows = [
+        (name, f"{cpu:.2f} s", f"{wall:.2f} s wall, {cpu / again:.1f} x one evaluation")
+        for name, (wall, cpu) in lake["steps"].items()
+    ]
+    rows.append(
+        ("peak memory", f"{lake['peak_mb']:.0f} MB", f"{lake['base_mb']:.0f} MB of it the import and its files")
+    )
+    table("as label fields of a data set (CPU)", rows)
     theirs = None
     if not options.skip_pycocotools:
         theirs = in_process(__file__, "pycocotools", *size)
@@ -192,6 +274,11 @@ def main() -> None:
                     f"{cpu:.2f} s",
                     f"{wall:.2f} s wall; ours with every object's fate: {cpu / ours_cpu:.0f} x less",
                 ),
+                (
+                    "lake to lake",
+                    f"{cpu / lake['steps']['the same again'][1]:.0f} x less",
+                    "numbers and matches written",
+                ),
                 ("peak memory", f"{theirs['peak_mb']:.0f} MB", f"{theirs['base_mb']:.0f} MB of it input"),
                 (
                     "largest difference",
@@ -200,7 +287,11 @@ def main() -> None:
                 ),
             ],
         )
-    print(json.dumps({"machine": machine("loopline", "numpy", "pycocotools"), "ours": mine, "pycocotools": theirs}))
+    print(
+        json.dumps(
+            {"machine": machine("loopline", "numpy", "pycocotools"), "ours": mine, "lake": lake, "pycocotools": theirs}
+        )
+    )
 
 
 if __name__ == "__main__":

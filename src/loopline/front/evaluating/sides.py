@@ -8,17 +8,23 @@ all classes of both.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from loopline.errors import BadValue, near
+from loopline.evaluate._arrays import IntArray
 from loopline.evaluate._pairs import Geometry
 from loopline.kernel.detection_rows import from_rows
 from loopline.kernel.detections import BadRows, Detections
 from loopline.kernel.schema import GEOMETRIC, LabelField
 from loopline.query.view import View
+
+COCO_ID: Final = "coco_id"
+"""Sample column: the picture's id in the COCO file that it came from."""
 
 _BOX: Final = ("id", "sample_id", "frame", "label", "x", "y", "w", "h", "score", "iscrowd", "area")
 _MORE: Final[dict[Geometry, tuple[str, ...]]] = {
@@ -51,6 +57,9 @@ def read_detections(
 ) -> tuple[Detections, Detections]:
     """Both sides on all samples of the view, also those without a row.
 
+    Pictures stand in the order of their COCO ids, where they have them, so that equal scores are taken in the order in
+    which pycocotools takes them; `sample_id` then does not rise. Frames of videos stand in the order of our ids.
+
     Raises BadValue where a side has no row, or bad ones (see `kernel.detections.detections`).
     """
     true_field, guess_field = two_fields(view, truth, predicted)
@@ -65,25 +74,46 @@ def read_detections(
         rows.append(read_rows(view, field, [c for c in (*_BOX, *_MORE[geometry]) if c in known]))
     refuse_nothing(view, rows, (true_field, guess_field))
     classes = class_list(rows, (true_field, guess_field), by_class=by_class)
-    samples = view.to_arrow(["id", "width", "height"]) if geometry == "mask" else None
-    ids = view.ids() if samples is None else samples["id"].to_numpy()
-    sizes = None
-    if samples is not None:
-        size = zip(ids.tolist(), samples["height"].to_pylist(), samples["width"].to_pylist(), strict=True)
-        sizes = {i: (h, w) for i, h, w in size if h and w}
+    ids, sizes = _samples(view, sized=geometry == "mask")
+    # Ties of scores go to the lower unit: the place of a picture stands for its id until the rows are sorted.
+    in_frames = any(table["frame"].null_count < len(table) for table in rows)
+    order = np.sort(ids) if in_frames else ids
+    place = pa.array(order)
     sides = [
         from_rows(
-            table,
+            table.set_column(
+                table.column_names.index("sample_id"), "sample_id", pc.index_in(table["sample_id"], value_set=place)
+            ),
             classes=classes,
             scored=scored,
-            samples=ids,
-            sizes_px=sizes,
+            samples=np.arange(len(order)),
+            sizes_px=dict(enumerate(sizes[i] for i in order.tolist())) if len(sizes) == len(order) else None,
             bad_rows=bad_rows,
             other_classes="drop" if scored else bad_rows,
         )
         for table, scored in zip(rows, (False, True), strict=True)
     ]
-    return sides[0], sides[1]
+    return replace(sides[0], sample_id=order[sides[0].sample_id]), replace(
+        sides[1], sample_id=order[sides[1].sample_id]
+    )
+
+
+def _samples(view: View, *, sized: bool) -> tuple[IntArray, dict[int, tuple[int, int]]]:
+    """Ids of the samples as pycocotools takes them: by the ids of their COCO file, those without one last, by our id.
+
+    Also height and width of each, where asked for.
+    """
+    from_coco = view.schema.sample_columns().get(COCO_ID) == "int"
+    if not (sized or from_coco):
+        return np.sort(view.ids()), {}
+    table = view.to_arrow(["id", *([COCO_ID] if from_coco else []), *(["width", "height"] if sized else [])])
+    ids = np.asarray(table["id"].to_numpy(), np.int64)
+    theirs = pc.fill_null(table[COCO_ID], 2**62).to_numpy() if from_coco else np.zeros(len(ids), np.int64)
+    sizes: dict[int, tuple[int, int]] = {}
+    if sized:
+        size = zip(ids.tolist(), table["height"].to_pylist(), table["width"].to_pylist(), strict=True)
+        sizes = {i: (h, w) for i, h, w in size if h and w}
+    return np.asarray(ids[np.lexsort((ids, theirs))], np.int64), sizes
 
 
 def refuse_nothing(view: View, rows: Sequence[pa.Table], fields: Sequence[LabelField]) -> None:
@@ -115,11 +145,3 @@ def class_list(rows: Sequence[pa.Table], fields: Sequence[LabelField], *, by_cla
 
 def _sorted_labels(table: pa.Table) -> list[str]:
     return sorted(name for name in table["label"].unique().to_pylist() if name is not None)
-
-
-def sample_index(
-    these: Detections,
-) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], np.ndarray[tuple[int], np.dtype[np.intp]]]:
-    """Distinct sample ids, rising, and the place of each unit's among them."""
-    ids, place = np.unique(these.sample_id, return_inverse=True)
-    return ids, place
