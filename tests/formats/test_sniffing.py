@@ -30,6 +30,7 @@ from tests.formats import (
     test_semantic_masks,
     test_supervisely,
     test_table,
+    test_tfrecord,
     test_voc,
     test_voc_masks,
     test_webdataset,
@@ -186,6 +187,7 @@ SAMPLES: tuple[tuple[str, Callable[[Path], Path]], ...] = (
     ("huggingface", test_huggingface.plant),
     ("createml", _createml),
     ("onehot", _onehot),
+    ("tfrecord", test_tfrecord.put),
     ("folder", _pictures),
 )
 """Each registered format has an entry; test_support.py sees to it."""

@@ -6,11 +6,10 @@ bytes are put into a folder that the user names.
 
 from __future__ import annotations
 
-import filecmp
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
@@ -18,17 +17,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loopline.errors import FormatError
-from loopline.formats._files import new_file
 from loopline.formats._format import FileFormat
 from loopline.formats._gather import Gather, no_file
 from loopline.formats._huggingface_write import write
 from loopline.formats._inside import inside, read_bytes
-from loopline.formats._media import IMAGES, split_named, tidy_name
+from loopline.formats._media import split_named, tidy_name
 from loopline.formats._shapes import Fault, number, optional_number, whole
 from loopline.formats._smalljson import document, listed, mapping, text
 from loopline.formats._support import support
+from loopline.formats._take_out import picture_name, put
 from loopline.kernel.exchange import Event, Sniffed, Source
-from loopline.media.kinds import mime_of
 
 SUPPORT: Final = support(
     boxes="exact",
@@ -43,8 +41,6 @@ SUPPORT: Final = support(
     picture_fields="lossy: times and JSON come back as texts",
 )
 _ROWS: Final = 32  # pictures in memory at once
-_ENDINGS: Final = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif"}
-_PART_FILE: Final = ".huggingface.part"
 _CLASS_KEYS: Final = ("label", "labels", "class", "fine_label")
 Corners = Literal["xywh", "xyxy"]
 
@@ -273,14 +269,11 @@ class _Reader:
             head = f"{root.as_posix()}/"
             return (path[len(head) :] if path.startswith(head) else path), root
         tidy = tidy_name(path) if path else None
-        pure = PurePosixPath(tidy) if tidy else PurePosixPath(f"{number_:08d}")
-        ending = pure.suffix if pure.suffix.lower() in IMAGES else _ENDINGS.get(mime_of(raw[:4096]), ".jpg")
         # A path from another machine would bring its folders along.
-        stem = pure.with_suffix("").as_posix() if path and not path.startswith("/") and ":" not in path else pure.stem
-        stem = stem.removeprefix(f"{split}/")
-        name = f"{split or 'data'}/{stem}{ending}"
-        if name in self.used:
-            name = f"{split or 'data'}/{stem}_{number_:08d}{ending}"
+        known = (
+            tidy if tidy and path and not path.startswith("/") and ":" not in path else (tidy or "").rpartition("/")[2]
+        )
+        name = picture_name(split or "data", known, raw, number_, self.used)
         self.used.add(name)
         folder = self.target or self.source.media
         if folder is None:
@@ -290,28 +283,11 @@ class _Reader:
                 hint='say where to put them: extract_to="folder"',
             )
         if self.target is not None:
-            _put(raw, self.target, name)
+            put(raw, self.target, name)
         return name, folder.absolute()
 
     def end(self) -> Iterator[Event]:
         yield from self.gather.end()
-
-
-def _put(raw: bytes, root: Path, name: str) -> None:
-    target = root / name
-    if not target.resolve().is_relative_to(root.resolve()):
-        raise Fault("a picture's folder is a link that leads out")
-    beside = root / _PART_FILE
-    with new_file(beside) as out:
-        out.write(raw)
-    try:
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            beside.replace(target)
-        elif not filecmp.cmp(beside, target, shallow=False):
-            raise Fault("another file of the picture's name is there already", "name an empty folder")
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _batches(file: Path) -> Iterator[tuple[pa.RecordBatch, pa.Schema]]:
