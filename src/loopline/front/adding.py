@@ -179,7 +179,7 @@ def preview(
 
 
 def _name(path: Path | str) -> str:
-    return (remote.name_of(path) or path) if isinstance(path, str) and is_url(path) else Path(path).name
+    return (remote.name_of(path) or remote.shown(path)) if isinstance(path, str) and is_url(path) else Path(path).name
 
 
 def _incoming(

@@ -40,13 +40,15 @@ def _forced(events: Iterator[Event], found: Incoming, location: Location, check:
         return one is not None and not one.in_place
 
     for event in events:
-        inside = next(filter(passing, roots_of(event)), "") if isinstance(event, SampleRows) else ""
-        if inside:
-            copied = copied or inside
-            folder = own_media.folder_of(location)
-            yield from own_media.kept(iter([event]), folder, "copy", check, passing=found.folder, only=passing)
-        else:
+        if not isinstance(event, SampleRows) or not any(map(passing, before := roots_of(event))):
             yield event
+            continue
+        folder = own_media.folder_of(location)
+        for moved in own_media.kept(iter([event]), folder, "copy", check, passing=found.folder, only=passing):
+            if isinstance(moved, SampleRows):
+                pairs = zip(before, roots_of(moved), strict=True)
+                copied = copied or next((root for root, own in pairs if root != own), "")
+            yield moved
     if copied:
         what = "pictures that could not be read where they are were copied into the data set"
         why = "a packed tar, a shard, a table and an archive on the network cannot be read from the middle"
