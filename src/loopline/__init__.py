@@ -47,6 +47,7 @@ _HOMES = {
     "Column": ("loopline.kernel.schema", "Column"),
     "LabelField": ("loopline.kernel.schema", "LabelField"),
     "load_model": ("loopline.models.load", "load"),
+    "show": ("loopline.server.show", "show"),
     "F": ("loopline.query.builder", "F"),
     "ObjectView": ("loopline.query.view", "ObjectView"),
     "View": ("loopline.query.view", "View"),
@@ -69,6 +70,7 @@ __all__ = [
     "list_datasets",
     "load_model",
     "open",
+    "show",
 ]
 
 

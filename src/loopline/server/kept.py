@@ -36,11 +36,13 @@ class Kept:
                 own = self._making.setdefault(key, threading.Lock())
             with own:
                 found = self._find(key)
-                if found is None:
-                    found = make()
-                    self._put(key, found)
-                with self._lock:
-                    self._making.pop(key, None)
+                try:
+                    if found is None:
+                        found = make()
+                        self._put(key, found)
+                finally:
+                    with self._lock:
+                        self._making.pop(key, None)
         return cast("T", found)
 
     def peek(self, key: Hashable) -> Sized | None:

@@ -52,6 +52,11 @@ class Library:
         self._shown: dict[str, Shown] = {}
         self._lock = threading.Lock()
 
+    def add(self, dataset: Dataset) -> None:
+        """Show this one, too, in place of one under the home folder that has its name."""
+        with self._lock:
+            self._given[dataset.name] = dataset
+
     def names(self) -> list[str]:
         found = list_datasets() if self._home else []
         return [*self._given, *(name for name in found if name not in self._given)]
@@ -65,7 +70,8 @@ class Library:
         """Raises DatasetNotFound."""
         with self._lock:
             known = self._shown.get(name)
-            if known is not None and not known.lake.closed and name in self._given:
+            given = self._given.get(name)
+            if known is not None and given is not None and known.lake is given.lake and not given.lake.closed:
                 return known
             names = self.names()
             if name not in names:

@@ -28,10 +28,15 @@ class Address:
     path: str = "/"
 
     @property
-    def url(self) -> str:
+    def base(self) -> str:
+        """Without a path."""
         shown = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
         name = f"[{shown}]" if ":" in shown else shown
-        return f"http://{name}:{self.port}{self.path}" + (f"?token={self.token}" if self.token else "")
+        return f"http://{name}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"{self.base}{self.path}" + (f"?token={self.token}" if self.token else "")
 
 
 def page_path(name: str | None) -> str:
@@ -102,7 +107,8 @@ class Server:
         self._socket = bound_socket(host, port)
         self.address = Address(host, self._socket.getsockname()[1], asked, path)
         hosts = frozenset() if local else frozenset(_names_of(host))
-        app = make_app(Library(given, home=home), Rules(asked, hosts))
+        self.library = Library(given, home=home)
+        app = make_app(self.library, Rules(asked, hosts))
         config = uvicorn.Config(
             app,
             log_level="warning",
