@@ -250,6 +250,26 @@ def test_values_of_frames_that_are_no_labels_are_kept_with_the_video(tmp_path: P
     assert [f["objects"] for f in again] == [f["objects"] for f in frames]
 
 
+def test_an_export_in_folders_of_documents_is_read_the_same(tmp_path: Path) -> None:
+    """`use_dirs=True` of FiftyOne's exporter: samples/ and frames/ with a document a file."""
+    clip = {"_id": {"$oid": f"{OID}00"}, "filepath": "data/v.mp4", "tags": [], "_media_type": "video"}
+    clip["metadata"] = {"_cls": "VideoMetadata", "frame_width": 40, "frame_height": 20}
+    cats = [label("Detection", 21, label="cat", bounding_box=[0, 0, 0.5, 0.5])]
+    frame = {"_sample_id": {"$oid": f"{OID}00"}, "frame_number": 2, "speed": 2.5}
+    frame["objects"] = {"_cls": "Detections", "detections": cats}
+    whole = read(fiftyone.FORMAT, put(tmp_path / "whole", clip, head={}, frames=[frame]))
+    for name, one in {"samples/00-a.json": clip, "frames/00-b.json": frame, "metadata.json": {}}.items():
+        file = tmp_path / "parts" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(one))
+    assert registry.detect(tmp_path / "parts")[0].name == "fiftyone"
+    parts = read(fiftyone.FORMAT, tmp_path / "parts")
+    assert plain(parts) == plain(whole)
+    (tmp_path / "parts" / "frames" / "01-c.json").write_text("{")
+    problems = read(fiftyone.FORMAT, tmp_path / "parts").problems
+    assert [p.where for p in problems] == ["frames/01-c.json"]
+
+
 def test_values_of_frames_that_no_head_lists_are_counted(tmp_path: Path) -> None:
     clip = {"_id": {"$oid": f"{OID}00"}, "filepath": "data/v.mp4", "_media_type": "video"}
     frame = {"_sample_id": {"$oid": f"{OID}00"}, "frame_number": 1, "speed": 2.5}

@@ -82,13 +82,45 @@ def _entries(value: Any) -> list[str]:
 
 
 def sniff(path: Path) -> Sniffed | None:
-    """A folder with metadata.json and samples.json, whose samples have `filepath`; or that samples.json."""
+    """A folder with metadata.json and samples.json (or samples/, a document a file), whose samples have `filepath`; or
+    that samples.json."""
     file = path / _SAMPLES if path.is_dir() else path
+    if path.is_dir() and not file.is_file() and (path / "metadata.json").is_file():
+        documents = _documents(path, "samples")
+        ours = bool(documents) and "filepath" in keys_in_head(documents[0])[1]
+        return Sniffed(0.97, "FiftyOne's export, in folders of documents") if ours else None
     if file.name != _SAMPLES or not file.is_file():
         return None
     head, keys = keys_in_head(file)
     ours = head[:1] == b"{" and "samples" in keys and ("filepath" in keys or (file.parent / "metadata.json").is_file())
     return Sniffed(0.97, "FiftyOne's export") if ours else None
+
+
+def _documents(folder: Path, key: str) -> list[Path]:
+    """Files of an export that was made with `use_dirs=True`: one a document."""
+    return sorted(p for p in (folder / key).glob("*.json") if p.is_file() and not p.is_symlink())
+
+
+def _items(folder: Path, key: str, gather: Gather, source: Source) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Documents of a collection, each with where it stands."""
+    file = folder / f"{key}.json"
+    if file.is_file():
+        for index, item in items(file, key, gather, source.report, {}):
+            yield f"{file.name}: {key}[{index}]", item
+        return
+    for one in _documents(folder, key):
+        where = f"{key}/{one.name}"
+        try:
+            item, odd = document(read_bytes(str(one), [folder]))
+        except FormatError as error:
+            gather.skip(error.what, where, error.hint)
+            continue
+        if odd:
+            gather.warn(odd, where)
+        if isinstance(item, dict):
+            yield where, item
+        else:
+            gather.skip("not an object", where)
 
 
 def read(source: Source) -> Iterator[Event]:
@@ -97,27 +129,19 @@ def read(source: Source) -> Iterator[Event]:
     Label fields keep their names; a set with one label field fills the field that the user named, if any.
     """
     path = source.path.absolute()
-    file = path / _SAMPLES if path.is_dir() else path
-    if not file.is_file():
-        raise (
-            no_file(source.path)
-            if not path.exists()
-            else FormatError(
-                "no samples.json in this folder",
-                where=str(source.path),
-                hint="name the folder of a FiftyOneDataset export",
-            )
+    folder = path if path.is_dir() else path.parent
+    if not path.exists():
+        raise no_file(source.path)
+    if not (folder / _SAMPLES).is_file() and not _documents(folder, "samples"):
+        raise FormatError(
+            "no samples.json in this folder",
+            where=str(source.path),
+            hint="name the folder of a FiftyOneDataset export",
         )
-    reader = _Reader(source, file.parent, Gather(source, "fiftyone", file))
+    reader = _Reader(source, folder, Gather(source, "fiftyone", folder / _SAMPLES))
     reader.frame_values()
-    for name, key, take in (
-        (file.name, "samples", reader.sample),
-        ("frames.json", "frames", reader.frame),
-    ):
-        if not (file.parent / name).is_file():
-            continue
-        for index, item in items(file.parent / name, key, reader.gather, source.report, {}):
-            where = f"{name}: {key}[{index}]"
+    for key, take in (("samples", reader.sample), ("frames", reader.frame)):
+        for where, item in _items(folder, key, reader.gather, source):
             with reader.gather.row(where):
                 take(item, where)
             if reader.full():
@@ -198,14 +222,13 @@ class _Reader:
 
     def frame_values(self) -> None:
         """Read what frames say that is no label. It belongs to the videos, and those come first."""
-        file = self.base / "frames.json"
         usual = {*HOUSE, *_MEDIA, "frame_number"}
         declared = [mapping(one) for one in listed(self.head.get("frame_fields"))]
-        if not file.is_file() or (declared and not any(_says_more(one, usual) for one in declared)):
+        if declared and not any(_says_more(one, usual) for one in declared):
             return
         self.looked = True
-        nobody = Gather(self.source, "fiftyone", file)  # what is wrong is told when labels are read
-        for _, item in items(file, "frames", nobody, self.source.report, {}):
+        nobody = Gather(self.source, "fiftyone", self.base / _SAMPLES)  # what is wrong is told when labels are read
+        for _, item in _items(self.base, "frames", nobody, self.source):
             owner, number_ = plain(item.get("_sample_id")), whole(plain(item.get("frame_number")))
             found: dict[str, Any] = {}
             for name, value in item.items():
