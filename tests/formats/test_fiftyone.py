@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from PIL import Image
 
 from loopline.errors import FormatError
-from loopline.formats import coco, datumaro, fiftyone
+from loopline.formats import coco, datumaro, fiftyone, registry
 from loopline.formats._fiftyone import npy_array, npy_packed, packed_array
 from loopline.formats._masks import decode
 from loopline.formats._shapes import Fault
