@@ -22,7 +22,7 @@ class AppBuildHook(BuildHookInterface):  # type: ignore[type-arg]
 
     PLUGIN_NAME = "custom"
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling names it
         if version == "editable" or os.environ.get("LOOPLINE_NO_APP"):
             return
         sys.path.insert(0, str(ROOT / "tools"))

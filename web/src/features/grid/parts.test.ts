@@ -1,0 +1,106 @@
+import { describe, expect, it, vi } from "vitest";
+import { readFrame, writeFrame, writeStrings } from "../../api/frame";
+import { lru } from "../../lib/lru";
+import { picked } from "../selection/pick";
+import { maskAlpha, SIDE } from "./masks";
+import { type PageData, pageStore, readPage } from "./page";
+import { pictureRect } from "./tile";
+
+const page = (ids: number[]): PageData =>
+  readPage(
+    readFrame(
+      writeFrame({
+        id: new Float64Array(ids),
+        width: new Uint32Array(ids.length).fill(4),
+        height: new Uint32Array(ids.length).fill(3),
+        "truth.sample": new Uint32Array([0, 0, 2]),
+        "truth.id": new Float64Array([7, 8, 9]),
+        "truth.class": new Uint16Array([0, 1, 65535]),
+        ...writeStrings("path", ids.map((id) => `${id}.jpg`)),
+      }),
+    ),
+    ["truth", "none"],
+  );
+
+describe("a page", () => {
+  it("finds the objects of each sample", () => {
+    const { fields, path } = page([10, 11, 12]);
+    expect([...(fields.get("truth")?.first ?? [])]).toEqual([0, 2, 2, 3]);
+    expect(fields.has("none")).toBe(false);
+    expect(path[1]).toBe("11.jpg");
+  });
+});
+
+describe("the store of pages", () => {
+  it("fetches a page once, and gives up pages that were scrolled past", async () => {
+    const signals: AbortSignal[] = [];
+    const fetch = vi.fn((offset: number, count: number, signal: AbortSignal) => {
+      signals.push(signal);
+      return offset === 0 ? Promise.resolve(page(Array.from({ length: count }, (_, i) => i))) : new Promise<PageData>(() => {});
+    });
+    const store = pageStore(3000, fetch, () => {}, () => {});
+    store.want(0, 100);
+    store.want(0, 200);
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(fetch).toHaveBeenCalledTimes(1);
+    expect(store.at(5)?.row).toBe(5);
+    store.want(1000, 1100);
+    store.want(2600, 2700);
+    expect(signals[1]?.aborted).toBe(true);
+    expect(signals.at(-1)?.aborted).toBe(false);
+  });
+});
+
+describe("a mask", () => {
+  it("runs down the columns, zeros first", () => {
+    const { alpha, width, height } = maskAlpha(new Uint32Array([1, 2, 3]), 3, 2);
+    expect([width, height]).toEqual([2, 3]);
+    expect([...alpha]).toEqual([0, 0, 255, 0, 255, 0]);
+  });
+
+  it("of a large picture is shrunk and keeps its share", () => {
+    const { alpha, width, height } = maskAlpha(new Uint32Array([500_000, 500_000]), 1000, 1000);
+    expect([width, height]).toEqual([SIDE, SIDE]);
+    const share = alpha.filter((a) => a > 0).length / alpha.length;
+    expect(share).toBeCloseTo(0.5, 2);
+  });
+});
+
+describe("a picture in its tile", () => {
+  it("fills a square, is whole in another, and zooms to an object", () => {
+    const tile = { x: 0, y: 0, w: 100, h: 100 };
+    expect(pictureRect(tile, 200, 100, true, null)).toEqual({ x: -50, y: 0, w: 200, h: 100 });
+    expect(pictureRect(tile, 200, 100, false, null)).toEqual({ x: 0, y: 25, w: 100, h: 50 });
+    const zoomed = pictureRect(tile, 200, 100, false, { x: 0.5, y: 0.5, w: 0.1, h: 0.2 });
+    // The object's middle lies in the tile's middle.
+    expect(zoomed.x + 0.55 * zoomed.w).toBeCloseTo(50);
+    expect(zoomed.y + 0.6 * zoomed.h).toBeCloseTo(50);
+  });
+});
+
+describe("a selection", () => {
+  it("of a few, and of all but a few", () => {
+    const none = { ids: new Set<number>(), all: false };
+    const two = picked(none, [1, 2], "add");
+    expect([...picked(two, [2], "toggle").ids]).toEqual([1]);
+    const all = { ids: new Set<number>(), all: true };
+    const but = picked(all, [3], "toggle");
+    expect([...but.ids]).toEqual([3]);
+    expect([...picked(but, [3], "add").ids]).toEqual([]);
+    expect(picked(but, [9], "set")).toEqual({ ids: new Set([9]), all: false });
+  });
+});
+
+describe("a cache by weight", () => {
+  it("drops the least lately used", () => {
+    const dropped: string[] = [];
+    const cache = lru<string, string>(10, (value) => dropped.push(value));
+    cache.set("a", "A", 4);
+    cache.set("b", "B", 4);
+    cache.get("a");
+    cache.set("c", "C", 4);
+    expect(dropped).toEqual(["B"]);
+    expect(cache.weight).toBe(8);
+  });
+});
