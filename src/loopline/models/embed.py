@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from loopline.errors import BadValue, ModelError
 from loopline.jobs import SILENT, Progress, StopSignal
-from loopline.models.predict import sample_items
+from loopline.models.items import objects_of, samples_of
 from loopline.models.protocol import About, Embedder
-from loopline.models.stream import Item, Ready
+from loopline.models.stream import Ready
 from loopline.models.work import COMMIT_EVERY_S, WorkReport, alone, last_run, new_run, recover, work
 from loopline.query.view import View
 from loopline.store.lake import Lake, Transaction
@@ -71,7 +71,7 @@ def embed(
         run, of = _run(lake, key, owner, model, replace=replace, resume=resume)
         recover(lake, run, _Key(of))
         done = _done(lake, of)
-        items = sample_items(view, done) if field is None else object_items(view, field, done)
+        items = samples_of(view, done) if field is None else objects_of(view, field, done)
 
         def infer(good: Sequence[Ready]) -> pa.Table:
             owners = [i for ready in good for i in ready.owners]
@@ -136,20 +136,3 @@ def _begin(tx: Transaction, new: Embedding, about: About, again: bool) -> int:
 def _done(lake: Lake, of: Embedding) -> Ids:
     sql = f"SELECT id FROM {lake.table(of.table)}"
     return np.array(lake.read(lambda con: con.execute(sql).to_arrow_table())["id"].to_numpy(), np.int64)
-
-
-def object_items(view: View, field: str, without: Ids) -> list[Item]:
-    """The samples of a view with the boxes of a field's kept objects, but for the objects that are done."""
-    rows = view.objects(field).to_arrow(["id", "sample_id", "x", "y", "w", "h"])
-    rows = rows.filter(pa.array(~np.isin(rows["id"].to_numpy(), without)))
-    boxes: dict[int, list[tuple[int, float, float, float, float]]] = {}
-    columns = [rows[name].to_pylist() for name in ("sample_id", "id", "x", "y", "w", "h")]
-    for sample, *box in zip(*columns, strict=True):
-        if None not in box:
-            boxes.setdefault(sample, []).append(tuple(box))
-    samples = sample_items(view, np.empty(0, np.int64))
-    return [
-        Item(one.sample_id, one.root, one.path, one.media, tuple(boxes[one.sample_id]))
-        for one in samples
-        if one.sample_id in boxes
-    ]

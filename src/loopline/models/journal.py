@@ -7,7 +7,7 @@ then each lies in the cache folder, written beside its name and renamed.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,7 +32,8 @@ class Journal:
         folder.mkdir(parents=True, exist_ok=True)
         self._next = 1 + max((int(file.stem) for file in folder.glob("*.arrow")), default=0)
 
-    def append(self, batch: Batch) -> None:
+    def append(self, batch: Batch) -> Path:
+        """Keep a batch; the file that it is in."""
         file = self._folder / f"{self._next:09}.arrow"
         self._next += 1
         told = msgspec.json.encode((batch.samples, batch.problems))
@@ -41,6 +42,7 @@ class Journal:
         with pa.OSFile(str(beside), "wb") as out, pa.ipc.new_file(out, table.schema) as writer:
             writer.write_table(table)
         beside.replace(file)
+        return file
 
     def batches(self) -> Iterator[Batch]:
         """What is there, in the order it was appended."""
@@ -52,10 +54,14 @@ class Journal:
             )
             yield Batch(table.replace_schema_metadata(None), samples, problems)
 
+    def forget(self, files: Iterable[Path]) -> None:
+        """Delete these files: what is in them is committed."""
+        for file in files:
+            file.unlink(missing_ok=True)
+
     def clear(self) -> None:
-        """Forget what is there: it is committed."""
-        for file in sorted(self._folder.glob("*.arrow")):
-            file.unlink()
+        """Forget all that is there."""
+        self.forget(sorted(self._folder.glob("*.arrow")))
 
     def remove(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from loopline.errors import BadValue, ModelError
 from loopline.jobs import SILENT, Progress, StopSignal
 from loopline.kernel.schema import LabelField, check_name
+from loopline.models.items import samples_of
 from loopline.models.protocol import About, Predictor
-from loopline.models.stream import Item, Ready
+from loopline.models.stream import Ready
 from loopline.models.work import COMMIT_EVERY_S, WorkReport, alone, new_run, recover, seen, work
 from loopline.query.view import View
 from loopline.store import tables
@@ -67,8 +66,7 @@ def predict(
         run = _run(lake, into, about, min_score, replace=replace, resume=resume)
         target = _Field(into)
         recover(lake, run, target)
-        done = np.array([s for s, problem in seen(lake, run).items() if not problem], np.int64)
-        items = sample_items(view, done)
+        items = samples_of(view, seen(lake, run))
 
         def infer(good: Sequence[Ready]) -> pa.Table:
             if not good:
@@ -150,11 +148,3 @@ def field_of(name: str, about: About, told: dict[str, object]) -> LabelField:
         skeleton=about.skeleton,
         meta={"loopline": told},
     )
-
-
-def sample_items(view: View, without: npt.NDArray[np.int64]) -> list[Item]:
-    """The samples of a view as items, in its order, but for those that are done."""
-    found = view.to_arrow(["id", "root", "path", "media"])
-    left = found.filter(pa.array(~np.isin(found["id"].to_numpy(), without)))
-    columns = (left[name].to_pylist() for name in ("id", "root", "path", "media"))
-    return [Item(*row) for row in zip(*columns, strict=True)]

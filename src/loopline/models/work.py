@@ -11,10 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Protocol
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
@@ -68,6 +71,14 @@ class Target(Protocol):
         """Write rows of some batches inside a transaction."""
 
 
+class Items(Protocol):
+    """What a run goes through; made as it goes."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Item]: ...
+
+
 def last_run(lake: Lake, kind: str, target: str) -> Run | None:
     """The newest run of a kind ("predict", "embed") into a field or key."""
     found = [run for run in runs(lake) if run.kind == kind and run.parameters.get("target") == target]
@@ -82,15 +93,12 @@ def new_run(tx: Transaction, kind: str, target: str, about: About, settings: Map
     return number
 
 
-def seen(lake: Lake, run: int) -> dict[int, str]:
-    """Samples that a run has looked at, with the problem of each ("": none)."""
+def seen(lake: Lake, run: int) -> npt.NDArray[np.int64]:
+    """Ids of the samples that a run has looked at, but for those that could not be read."""
 
-    def ask(con: duckdb.DuckDBPyConnection) -> dict[int, str]:
-        try:
-            sql = f"SELECT sample_id, coalesce(problem, '') FROM {lake.table(_SEEN)} WHERE run = ?"
-            return dict(con.execute(sql, [run]).fetchall())
-        except duckdb.CatalogException:
-            return {}
+    def ask(con: duckdb.DuckDBPyConnection) -> npt.NDArray[np.int64]:
+        sql = f"SELECT sample_id FROM {lake.table(_SEEN)} WHERE run = ? AND problem IS NULL"
+        return np.array(con.execute(sql, [run]).to_arrow_table()["sample_id"].to_numpy(), np.int64)
 
     return lake.read(ask)
 
@@ -121,7 +129,7 @@ def recover(lake: Lake, run: int, target: Target) -> None:
     """Commit what a killed process left in the journal."""
     journal = journal_of(lake, run)
     done = seen(lake, run)
-    left = [batch for batch in journal.batches() if not any(done.get(s) == "" for s in batch.samples)]
+    left = [batch for batch in journal.batches() if not np.isin(batch.samples, done).any()]
     _commit(lake, run, target, left, finished=False)
     journal.clear()
 
@@ -162,31 +170,30 @@ def _commit(lake: Lake, run: int, target: Target, batches: Sequence[Batch], *, f
 
 
 class _Writer:
-    """Journals and commits in a thread of its own. A context manager: leaving it well commits the rest and ends the
-    run; leaving it by an error commits what is done."""
+    """Commits in a thread of its own what `put` has journalled. A context manager: leaving it well commits the rest and
+    ends the run; leaving it by an error commits what is done."""
 
     def __init__(self, lake: Lake, run: int, target: Target, commit_every_s: float) -> None:
         self._lake, self._run, self._target, self._every_s = lake, run, target, commit_every_s
         self._journal = journal_of(lake, run)
-        self._queue: queue.Queue[Batch | None] = queue.Queue(maxsize=8)
+        self._queue: queue.Queue[tuple[Path, Batch] | None] = queue.Queue(maxsize=256)
         self._error: BaseException | None = None
-        self._waiting: list[Batch] = []
+        self._waiting: list[tuple[Path, Batch]] = []
         self._thread = threading.Thread(target=self._work, name="write", daemon=True)
         self.rows = 0
 
     def put(self, batch: Batch) -> None:
         if self._error is not None:
             raise self._error
-        self._queue.put(batch)
+        self._queue.put((self._journal.append(batch), batch))  # on disk before the next batch begins
 
     def _work(self) -> None:
         last = time.monotonic()
-        while (batch := self._queue.get()) is not None:
+        while (entry := self._queue.get()) is not None:
             if self._error is not None:
                 continue  # so that nobody waits for room in the queue
             try:
-                self._journal.append(batch)
-                self._waiting.append(batch)
+                self._waiting.append(entry)
                 if time.monotonic() - last >= self._every_s:
                     self._commit(finished=False)
                     last = time.monotonic()
@@ -194,10 +201,11 @@ class _Writer:
                 self._error = error
 
     def _commit(self, *, finished: bool) -> None:
-        _commit(self._lake, self._run, self._target, self._waiting, finished=finished)
-        self.rows += sum(batch.rows.num_rows for batch in self._waiting)
+        batches = [batch for _, batch in self._waiting]
+        _commit(self._lake, self._run, self._target, batches, finished=finished)
+        self.rows += sum(batch.rows.num_rows for batch in batches)
+        self._journal.forget(file for file, _ in self._waiting)
         self._waiting = []
-        self._journal.clear()
 
     def __enter__(self) -> _Writer:
         self._thread.start()
@@ -219,7 +227,7 @@ def work(
     lake: Lake,
     run: int,
     target: Target,
-    items: Sequence[Item],
+    items: Items,
     about: About,
     *,
     prepare: Callable[[Picture], Any],
