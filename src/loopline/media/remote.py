@@ -6,6 +6,7 @@ Each wait has an end, and a transfer that broke is tried again where that can he
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import time
@@ -194,20 +195,24 @@ def _system(url: str) -> tuple[fs.FileSystem, str]:
     if scheme == "hf" and not path.startswith(_HUB):
         path = f"datasets/{path}"  # the hub's file system takes a bare name for a model
     if scheme == "s3":
-        return _s3(
-            *(os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_REGION"))
-        ), path
+        env = os.environ
+        endpoint = env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL") or ""
+        region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or ""
+        return _s3(endpoint, region, "" if endpoint or region else path.partition("/")[0]), path
     return _other(scheme), path
 
 
 @cache
-def _s3(endpoint_s3: str, endpoint: str, region: str) -> fs.FileSystem:
+def _s3(endpoint: str, region: str, bucket: str) -> fs.FileSystem:
+    """S3 at an end point, or Amazon's; `bucket` where it is to be asked for its region."""
     from pyarrow import fs
 
-    at = endpoint_s3 or endpoint
+    if bucket:
+        with contextlib.suppress(OSError):  # what is wrong shows when the file is opened
+            region = fs.resolve_s3_region(bucket)
     given: dict[str, Any] = {"region": region} if region else {}
-    if at:
-        given |= {"endpoint_override": at.rstrip("/"), "scheme": at.partition("://")[0]}
+    if endpoint:
+        given |= {"endpoint_override": endpoint.rstrip("/"), "scheme": endpoint.partition("://")[0]}
     if not (os.environ.get("AWS_ACCESS_KEY_ID") or os.environ.get("AWS_PROFILE") or _aws_file()):
         given["anonymous"] = True  # public buckets; asking the machine it runs on for a role takes seconds
     return fs.S3FileSystem(connect_timeout=TIMEOUT_S, request_timeout=TIMEOUT_S, **given)
