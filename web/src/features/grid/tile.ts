@@ -70,7 +70,8 @@ export function drawTile(
       ctx.imageSmoothingQuality = "high";
       ctx.drawImage(picture.bitmap, whole.x, whole.y, whole.w, whole.h);
     } else if (picture) drawReason(ctx, at, picture.reason, look);
-    if (labels && picture?.kind !== "broken") {
+    // Labels come with their picture: lines over an empty tile say nothing.
+    if (labels && picture?.kind === "picture") {
       const shown = labels.fields.flatMap((info) => {
         const found = page.fields.get(info.name);
         return found ? [{ info, page: found }] : [];
