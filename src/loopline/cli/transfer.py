@@ -60,11 +60,9 @@ existing_option = click.option(
 @command(
     "add",
     examples=[
-        "loopline add masks downloads/ --dry-run",
+        "loopline add masks export.zip --dry-run",
         "loopline add coco images/ --labels instances_val.json --split val",
         "loopline add coco results.json --field predictions --tag first-model",
-        "loopline add coco export.zip --media copy",
-        "loopline add coco https://example.org/instances_val.json --media-from coco_url",
     ],
 )
 @dataset_argument
