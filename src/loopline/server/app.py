@@ -15,7 +15,7 @@ from litestar.types import ASGIApp
 from loopline import __version__
 from loopline.server import problems
 from loopline.server.library import Library
-from loopline.server.routes import browse, change, history, measure, page, work
+from loopline.server.routes import browse, change, history, measure, near, page, work
 from loopline.server.safety import MAX_BODY, Gate, Rules
 from loopline.server.shelf import Shelf
 
@@ -33,7 +33,15 @@ def inner_app(library: Library, *, workers: int | None = None) -> Litestar:
         return shelf
 
     return Litestar(
-        route_handlers=[*browse.ROUTES, *change.ROUTES, *history.ROUTES, *measure.ROUTES, *work.ROUTES, *page.ROUTES],
+        route_handlers=[
+            *browse.ROUTES,
+            *change.ROUTES,
+            *history.ROUTES,
+            *measure.ROUTES,
+            *near.ROUTES,
+            *work.ROUTES,
+            *page.ROUTES,
+        ],
         dependencies={"shelf": Provide(the_shelf, sync_to_thread=False)},
         exception_handlers=problems.HANDLERS,
         on_shutdown=[shelf.close],

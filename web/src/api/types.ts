@@ -148,6 +148,13 @@ export interface ObjectDetail {
   readonly score: number | null;
   /** x y w h in pixels. */
   readonly box: readonly number[] | null;
+  readonly frame: number | null;
+  readonly track_id: number | null;
+  /** Parts of x y pairs, pixels. */
+  readonly polygons: readonly (readonly number[])[] | null;
+  readonly closed: boolean | null;
+  /** x y v triplets, pixels. */
+  readonly keypoints: readonly number[] | null;
   readonly tags: readonly string[];
   readonly attributes: Readonly<Record<string, unknown>>;
   readonly value: number | null;

@@ -26,6 +26,13 @@ export const pages: readonly Page[] = [
     of: "dataset",
     load: () => import("../features/explore/Explore.svelte"),
   },
+  {
+    segment: "s",
+    label: "Sample",
+    of: "dataset",
+    over: true,
+    load: () => import("../features/sample/Sample.svelte"),
+  },
 ];
 
 /** The page of a path segment; Explore where there is none of that name. */
