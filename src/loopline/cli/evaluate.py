@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING
 
@@ -103,7 +104,7 @@ def evaluate(
             replicates=replicates,
             seed=seed,
             bad_rows="drop" if drop_bad else "raise",
-            options=key_values(options),
+            options={name: _listed(value) for name, value in key_values(options).items()},
             save=not no_save,
             **work,
         )
@@ -113,6 +114,16 @@ def evaluate(
     show(found)
     if not no_save and found.record.counts:
         _render.note(f"to see what is wrong: loopline query {name} \"{predicted}.any({found.key}.outcome == 'fp')\"")
+
+
+def _listed(value: object) -> object:
+    """A text in brackets as the list or object that it is: iou=[0.5,0.75]."""
+    if isinstance(value, str) and value.startswith(("[", "{")):
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise click.BadParameter(f"{value} is not JSON: {error}", param_hint="--option") from error
+    return value
 
 
 def show(found: ll.Evaluation) -> None:
