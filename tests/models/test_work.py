@@ -141,6 +141,19 @@ def test_odd_and_broken_pictures_are_named_and_do_not_end_the_run(tmp_path: Path
     assert len(ds.vectors("look")[0]) == report.samples - report.failed
 
 
+def test_a_sample_that_is_deleted_while_the_model_runs_does_not_end_the_run(tmp_path: Path) -> None:
+    ds = dataset(tmp_path, 6)
+    gone = int(ds.view().ids()[1])
+
+    def deletes(batch: object) -> list[dict[str, list[object]]]:
+        if gone in ds.view().ids():
+            ds.delete([gone])
+        return find_one(batch)  # type: ignore[arg-type]
+
+    ds.predict(predictor(deletes, classes=["it"], batch_size=3), "found")
+    assert widths(ds) == [0, 2, 3, 4, 5]
+
+
 def test_two_processes_cannot_fill_one_field(tmp_path: Path) -> None:
     ds = dataset(tmp_path, 2)
     with alone(ds.lake, "found"), pytest.raises(Conflict, match="already"):

