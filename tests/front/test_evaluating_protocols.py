@@ -170,3 +170,44 @@ def test_voc_and_coco_agree_on_who_was_found(tmp_path: Path) -> None:
         ds.evaluate(truth="gt", predicted="pred", protocol="voc2012", replicates=10)
     with pytest.raises(BadValue, match="neg_category_ids"):
         ds.evaluate(truth="gt", predicted="pred", protocol="lvis")
+
+
+@pytest.mark.parametrize("folder", ["coco128", "face_mask"])
+def test_what_real_detectors_reach_is_what_pycocotools_says(shared_data: Path, folder: str) -> None:
+    reference = shared_data / folder / "reference"
+    ds = ll.create(folder)
+    ds.add(reference / "ground_truth_coco.json", field="gt", read_media=False)
+    cases = json.loads((reference / "expected_coco_metrics.json").read_text())["cases"]
+    tried = 0
+    for case, wanted in cases.items():
+        file = reference / f"predictions_{case}.json"
+        if file.is_file() and wanted.get("use_categories", True):
+            ds.add(file, field=case, read_media=False)
+            ev = ds.evaluate(truth="gt", predicted=case, save=False)
+            expected = {n: v for n, v in wanted["pycocotools"].items() if v is not None and v >= 0}
+            assert {n: ev.numbers[n] for n in expected} == pytest.approx(expected, abs=1e-8)
+            tried += 1
+    assert tried
+
+
+def test_lvis_leaves_out_what_nobody_looked_for(tmp_path: Path) -> None:
+    image = {"width": 100, "height": 100}
+    document = {
+        "images": [
+            {"id": 1, "file_name": "1.jpg", "neg_category_ids": [2], "not_exhaustive_category_ids": [1], **image},
+            {"id": 2, "file_name": "2.jpg", "neg_category_ids": [], "not_exhaustive_category_ids": [], **image},
+        ],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 10, 10], "area": 100}],
+        "categories": [{"id": 1, "name": "cat", "frequency": "r"}, {"id": 2, "name": "dog", "frequency": "f"}],
+    }
+    (tmp_path / "lvis.json").write_text(json.dumps(document))
+    ds = ll.create("lvis")
+    ds.add(tmp_path / "lvis.json", field="gt", read_media=False)
+    boxes = [(1, "cat", 0, 0, 10, 10), (1, "cat", 50, 50, 9, 9), (1, "dog", 0, 0, 9, 9), (2, "cat", 0, 0, 9, 9)]
+    add_boxes(ds, "pred", boxes, [0.5, 0.9, 0.8, 0.7])
+    ev = ds.evaluate(truth="gt", predicted="pred", protocol="lvis")
+    assert ev.numbers["AP"] == ev.numbers["APrare"] == pytest.approx(1.0)
+    # The second cat may be there unboxed, nobody looked for cats in picture 2; the dog was verified to be absent.
+    assert ev.counts == {"tp": 1, "fp": 1, "fn": 0, "ignored": 2}
+    assert ds.objects("pred").where("ev1.outcome == 'ignored'").count() == 2
+    assert ev.slice("id >= 0").numbers["AP"] == ev.ap
