@@ -31,7 +31,7 @@ from loopline.models.stream import Item, Ready, read_ahead
 from loopline.runs.records import Run, now_utc, runs, start_run
 from loopline.store.lake import Lake, Transaction
 
-COMMIT_EVERY_S: Final = 5.0
+COMMIT_EVERY_S: Final = 10.0
 """How much work waits in the journal for a commit."""
 
 _SEEN: Final = "run_seen"
