@@ -1,4 +1,5 @@
 /** The pages of the app. A new page is one line here, and its folder under features/. */
+import GitBranch from "@lucide/svelte/icons/git-branch";
 import LayoutGrid from "@lucide/svelte/icons/layout-grid";
 import type { Component } from "svelte";
 
@@ -25,6 +26,14 @@ export const pages: readonly Page[] = [
     icon: LayoutGrid,
     of: "dataset",
     load: () => import("../features/explore/Explore.svelte"),
+  },
+  {
+    segment: "versions",
+    label: "Versions",
+    letter: "v",
+    icon: GitBranch,
+    of: "dataset",
+    load: () => import("../features/versions/Versions.svelte"),
   },
   {
     segment: "s",

@@ -1,0 +1,29 @@
+import { describe, expect, it } from "vitest";
+import { type DiffAnswer, type LogLine, pairOf, picked, rowsOf } from "./between";
+
+const line = (snapshot: number, ...names: string[]): LogLine => ({ snapshot, names, at: "", author: "", verb: "set", message: "" });
+const log = [line(9), line(7), line(4, "v1"), line(2)];
+
+describe("which two states", () => {
+  it("sets the newest against the last named one", () => expect(pairOf(log, {})).toEqual({ before: 4, after: 9 }));
+  it("heeds the link and keeps the older one first", () => {
+    expect(pairOf(log, { before: "9", after: "2" })).toEqual({ before: 2, after: 9 });
+    expect(pairOf(log, { before: "8" })).toEqual({ before: 4, after: 9 });
+  });
+  it("has an answer for one snapshot, and none for none", () => {
+    expect(pairOf([line(1)], {})).toEqual({ before: 1, after: 1 });
+    expect(pairOf([], {})).toBeNull();
+  });
+  it("never crosses the two", () => {
+    const pair = { before: 4, after: 9 };
+    expect(picked(pair, 7, false)).toEqual({ before: 7, after: 9 });
+    expect(picked(pair, 7, true)).toEqual({ before: 4, after: 7 });
+    expect(picked(pair, 2, true)).toEqual({ before: 2, after: 4 });
+    expect(picked({ before: 2, after: 4 }, 9, false)).toEqual({ before: 2, after: 9 });
+  });
+  it("lists only tables with a difference", () => {
+    const none = { added: 0, removed: 0, changed: 0, columns: {} };
+    const answer: DiffAnswer = { before: 1, after: 2, samples: none, fields: { a: none, b: { ...none, removed: 3 } }, tags_added: 0, tags_removed: 0, schema: [], touched: 3 };
+    expect(rowsOf(answer).map((row) => row.name)).toEqual(["b"]);
+  });
+});
