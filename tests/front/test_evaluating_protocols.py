@@ -211,3 +211,30 @@ def test_lvis_leaves_out_what_nobody_looked_for(tmp_path: Path) -> None:
     assert ev.counts == {"tp": 1, "fp": 1, "fn": 0, "ignored": 2}
     assert ds.objects("pred").where("ev1.outcome == 'ignored'").count() == 2
     assert ev.slice("id >= 0").numbers["AP"] == ev.ap
+
+
+def test_outlines_are_measured_as_masks(tmp_path: Path) -> None:
+    ds = data_set(tmp_path, [(1, "cat", 0, 0, 5, 5)])
+    box = {"sample": [1], "label": ["a"], "x": [0.0], "y": [0.0], "w": [10.0], "h": [10.0], "closed": [True]}
+    whole, most = ([[[0.0, 0.0, 10.0, 0.0, 10.0, y, 0.0, y]]] for y in (10.0, 8.0))
+    add_rows(ds, "true", "polygon", {**box, "points": whole}, classes=["a"])
+    add_rows(ds, "said", "polygon", {**box, "points": most, "score": [0.9]}, classes=["a"])
+    ev = ds.evaluate(truth="true", predicted="said")
+    assert (ev.protocol, ev.numbers["AP"]) == ("coco_masks", pytest.approx(0.7))
+    assert ev.matches.to_arrow()["iou"].to_pylist() == [0.8, 0.8]
+
+
+def test_evaluations_live_in_a_team_s_catalog_too(postgres_database: str, tmp_path: Path) -> None:
+    pytest.importorskip("duckdb_extension_postgres_scanner")
+    images = [{"id": 1, "file_name": "1.jpg", "width": 100, "height": 100}]
+    boxes = [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 9, 9]}]
+    document = {"images": images, "annotations": boxes, "categories": [{"id": 1, "name": "cat"}]}
+    (tmp_path / "truth.json").write_text(json.dumps(document))
+    with ll.create(f"{postgres_database}/team", data=str(tmp_path / "files")) as ds:
+        ds.add(tmp_path / "truth.json", field="gt", read_media=False)
+        add_boxes(ds, "pred", [(1, "cat", 0, 0, 9, 9)], [0.9])
+        ev = ds.evaluate(truth="gt", predicted="pred")
+        assert ds.evaluation(ev.key).to_json() == ev.to_json()
+        assert ds.where("pred.any(ev1.outcome == 'tp')").count() == 1
+        ds.drop_evaluation("ev1")
+        assert ds.evaluations() == []
