@@ -113,6 +113,17 @@ def test_columns_that_came_went_or_were_renamed_since_are_the_catalogs_to_read(l
         assert state(lake, snapshot) == was
 
 
+def test_a_column_without_a_value_is_not_read_until_it_has_one(lake: Lake) -> None:
+    at = lake.snapshot()
+    lake.table(TRUTH, at)
+    assert 'CAST(NULL AS BIGINT) AS "track_id"' in lake.table(TRUTH, at)
+    ingest(lake, events(paths(70, 70), 1))
+    edits.edit_objects(lake, "truth", pa.table({"id": object_ids(lake), "track_id": [7] * 210}))
+    upkeep(lake)
+    assert is_direct(lake, TRUTH)
+    assert {row["track_id"] for row in state(lake)["fields"]["truth"].values()} == {7}
+
+
 def test_what_another_process_commits_is_read(lake: Lake) -> None:
     assert is_direct(lake, TRUTH)
     with worlds.reopen(lake) as other:

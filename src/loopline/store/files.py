@@ -73,12 +73,17 @@ class PlainTables:
         files = self._files(con, number, snapshot)
         if files is None or self._has_more(con, number, snapshot):
             return None
-        names = [name for _, _, name, kind, parent in columns if parent is None]
         wanted = {(column, name, _TYPES.get(kind, kind)) for _, column, name, kind, _ in columns if kind != "list"}
         wanted |= {(column, name, None) for _, column, name, kind, _ in columns if kind == "list"}
         if not all(wanted <= self._file_columns(con, file) for file in files):
             return None  # columns came, went or got another name since
-        listed = ", ".join(_quoted(name, '"') for name in names)
+        # A column without any value costs as much as others when a query is planned: it is not read.
+        empty = self._empty_columns(con, number, len(files), snapshot)
+        listed = ", ".join(
+            (f"CAST(NULL AS {_TYPES[kind]}) AS " if column in empty and kind in _TYPES else "") + _quoted(name, '"')
+            for _, column, name, kind, parent in columns
+            if parent is None
+        )
         paths = ", ".join(_quoted(file, "'") for file in files)
         return f"(SELECT {listed} FROM read_parquet([{paths}], hive_partitioning = false))"
 
@@ -131,6 +136,17 @@ class PlainTables:
             return bool(con.execute(f"FROM {deleted} WHERE begin_snapshot <= ? LIMIT 1", [snapshot]).fetchone())
         except duckdb.CatalogException:
             return False  # it is made with the first of them
+
+    def _empty_columns(self, con: duckdb.DuckDBPyConnection, number: int, files: int, snapshot: int) -> frozenset[int]:
+        """Numbers of the columns that are null in every row of every file."""
+        rows = con.execute(
+            f"SELECT c.column_id FROM {self._metadata('ducklake_file_column_stats')} c"
+            f" JOIN {self._metadata('ducklake_data_file')} f USING (data_file_id)"
+            f" WHERE f.table_id = $number AND {_alive('f')}"
+            f" GROUP BY c.column_id HAVING count(*) = $files AND bool_and(c.null_count = f.record_count)",
+            {"number": number, "files": files, "at": snapshot},
+        ).fetchall()
+        return frozenset(column for (column,) in rows)
 
     def _file_columns(self, con: duckdb.DuckDBPyConnection, file: str) -> frozenset[Row]:
         if file not in self._columns:
