@@ -106,7 +106,9 @@ def _gained(found: ll.Evaluation, since: str, as_json: bool) -> None:
 def suspects(
     name: str, key: str, kinds: tuple[str, ...], least: float, tag: str | None, keep: bool, limit: int, as_json: bool
 ) -> None:
-    """Labels that are probably missing, misplaced, mislabelled or spurious, the most suspicious first."""
+    """Labels that are probably wrong, the most suspicious first.
+
+    Missing, misplaced, mislabelled or spurious, as far as the predictions can be believed."""
     ds = ll.open(name)
     evaluation = ds.evaluation(key)
     if keep:
@@ -139,7 +141,7 @@ def suspects(
 @click.argument("keys", nargs=-1, required=True, metavar="KEY...")
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="The file to write [default: KEY….html].")
 def report(name: str, keys: tuple[str, ...], output: Path | None, as_json: bool) -> None:
-    """One self-contained HTML page of an evaluation, or of several side by side.
+    """One HTML page of an evaluation, or of several side by side.
 
     The first is what the others are compared with. Needs Plotly: pip install 'loopline[plots]'.
     """

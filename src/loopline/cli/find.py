@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,7 +20,9 @@ from loopline.cli._command import (
     where_option,
 )
 from loopline.cli._render import Grid
-from loopline.front.finding.result import Doubles, Found
+
+if TYPE_CHECKING:
+    from loopline.front.finding.result import Found
 
 _key = click.option("--key", metavar="KEY", help="The embedding; may be left out where there is only one.")
 _tag = click.option("--tag", metavar="TAG", help="Also tag what was found.")
@@ -51,7 +53,7 @@ def _into(default: str) -> Callable[[Function], Function]:
     )
 )
 def find() -> None:
-    """Find what is doubled, leaking, odd, lopsided, or worth labelling next.
+    """Find what is doubled, leaking, odd, lopsided, or hard.
 
     What needs an embedding says so: loopline embed makes one.
     """
@@ -64,7 +66,7 @@ def find() -> None:
 @_tag
 @limit_option()
 def quality(name: str, where: str | None, again: bool, tag: str | None, limit: int, as_json: bool) -> None:
-    """Dark, bright, washed out, blurred or empty pictures, and odd sizes.
+    """Dark, bright, blurred or empty pictures, and odd sizes.
 
     Writes the columns brightness, contrast, sharpness, entropy, and looks (a perceptual hash).
     """
@@ -147,7 +149,7 @@ def _scored(verb: str, column: str, help_: str) -> click.Command:
 
 
 unique = _scored("unique", "uniqueness", "How unlike all others each sample is, in a column.")
-outliers = _scored("outliers", "outlier", "How far from its neighbours each sample is, in a column; about 1 is usual.")
+outliers = _scored("outliers", "outlier", "How far from its neighbours each sample is, in a column.")
 typical = _scored("typical", "typicality", "How like its neighbours each sample is, in a column.")
 
 
@@ -222,7 +224,7 @@ def hard(
     limit: int,
     as_json: bool,
 ) -> None:
-    """Samples of a pool that are most like what fails: a queue for labelling."""
+    """Samples of a pool that are most like what fails."""
     ds = ll.open(name)
     found = ds.find.hard(ds.where(failures), ds.where(pool), count, key, diversity=diversity)
     _show(ds, found, tag, limit, as_json)
@@ -253,7 +255,7 @@ def balance(name: str, of: str, where: str | None, limit: int, as_json: bool) ->
 def rebalance(
     name: str, of: str, where: str | None, threshold: float | None, most: float, into: str, limit: int, as_json: bool
 ) -> None:
-    """How often to draw each sample so that rare classes are seen more, and what to collect."""
+    """How often to draw each sample, so that rare ones count."""
     ds = ll.open(name)
     found = ds.find.rebalance(of, where=viewed(ds, where), threshold=threshold, most=most, into=into)
     _show(ds, found, None, limit, as_json)
@@ -267,7 +269,7 @@ def rebalance(
 @click.option("--seed", type=int, default=0, show_default=True)
 @limit_option()
 def map_(name: str, key: str | None, method: Any, into: str | None, seed: int, limit: int, as_json: bool) -> None:
-    """Place each sample in the plane, near those it is like; kept with the data."""
+    """Place each sample in the plane, near those it is like."""
     ds = ll.open(name)
     _show(ds, ds.find.map(key, method=method, into=into, seed=seed), None, limit, as_json)
 
@@ -293,7 +295,7 @@ for _one in (quality, duplicates, leaks, unique, outliers, typical, coreset, har
 def similar(
     name: str, to: tuple[str, ...], key: str | None, where: str | None, tag: str | None, limit: int, as_json: bool
 ) -> None:
-    """What is most like a sample, an object, a picture's file, or words.
+    """What is most like a sample, an object, a file, or words.
 
     Numbers are ids; anything else is a file, or words where the model knows words.
     """
@@ -315,6 +317,8 @@ def similar(
 
 
 def _show(ds: ll.Dataset, found: Found, tag: str | None, limit: int, as_json: bool, *, deleted: int = 0) -> None:
+    from loopline.front.finding.result import Doubles
+
     tagged = 0
     which = found.spare if isinstance(found, Doubles) else found.view
     if tag is not None and which is not None:
