@@ -18,7 +18,6 @@ _key = click.argument("key", metavar="KEY")
     "next",
     examples=[
         "loopline next masks ev1",
-        "loopline next masks ev1 --by sample.weather --by occluded",
         "loopline next masks ev1 --take 2 --tag look-at",
         "loopline next masks ev2 --since ev1",
     ],
