@@ -252,7 +252,7 @@ class DatasetSchema:
             for n in (*self.sample_columns(), *(f.name for f in self.fields), *(e.key for e in self.evaluations))
         }
         if name.lower() in taken:
-            raise SchemaError(f'"{name}" is taken by another column or field', hint="choose another name")
+            raise SchemaError(f'"{name}" is taken by another column, field or evaluation', hint="choose another name")
 
 
 def label_table(field_name: str) -> str:
