@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,16 +33,13 @@ def inner_app(library: Library, *, workers: int | None = None) -> Litestar:
     def the_shelf() -> Shelf:
         return shelf
 
+    areas = (browse, change, history, measure, near, work, page)
+    routes = [route for area in areas for route in area.ROUTES]
+    for route in routes:  # Litestar itself loses the docstring where two methods share a path
+        if isinstance(route, HTTPRouteHandler):
+            route.description = inspect.getdoc(route.fn)
     return Litestar(
-        route_handlers=[
-            *browse.ROUTES,
-            *change.ROUTES,
-            *history.ROUTES,
-            *measure.ROUTES,
-            *near.ROUTES,
-            *work.ROUTES,
-            *page.ROUTES,
-        ],
+        route_handlers=routes,
         dependencies={"shelf": Provide(the_shelf, sync_to_thread=False)},
         exception_handlers=problems.HANDLERS,
         on_shutdown=[shelf.close],
@@ -50,7 +48,6 @@ def inner_app(library: Library, *, workers: int | None = None) -> Litestar:
             title="Loopline",
             version=__version__,
             path="/api/schema",
-            use_handler_docstrings=True,
             operation_id_creator=_operation_id,
         ),
         logging_config=None,
