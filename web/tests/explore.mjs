@@ -23,7 +23,7 @@ page.on("console", (message) => message.type() === "error" && !/status of 4\d\d/
 page.on("pageerror", (error) => wrong.push(error.message));
 
 const count = () => page.locator("p.count").innerText();
-const counts = (text) => page.waitForFunction((wanted) => document.querySelector("p.count:not(.waiting)")?.textContent?.replace(/\s+/g, " ").trim().startsWith(wanted), text);
+const counts = (text) => page.waitForFunction((wanted) => document.querySelector("p.count:not(.waiting)")?.textContent?.replace(/\s+/g, "").startsWith(wanted), text.replaceAll(" ", ""));
 const tiles = () => page.locator("[data-grid] [role=option]");
 const step = async (name, run) => {
   try {

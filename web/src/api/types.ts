@@ -50,7 +50,8 @@ export interface FieldInfo {
   readonly classes: readonly string[];
   readonly colors: readonly string[];
   readonly keypoint_names: readonly string[];
-  readonly skeleton: readonly (readonly [number, number])[];
+  /** Pairs of 0-based places in `keypoint_names`. */
+  readonly skeleton: readonly (readonly number[])[];
   readonly attributes: readonly ColumnInfo[];
   /** What a condition on its objects may name. */
   readonly names: readonly string[];
@@ -102,7 +103,7 @@ export interface FacetControl {
   readonly kind: "values" | "histogram";
   readonly bins?: number;
   readonly limit?: number;
-  readonly range?: readonly [number | string, number | string];
+  readonly range?: readonly [number, number];
 }
 
 export interface Layers {

@@ -184,7 +184,7 @@ function drawPoints(ctx: CanvasRenderingContext2D, picture: Rect, page: FieldPag
   ctx.lineWidth = thin ? 1 : 1.5;
   ctx.beginPath();
   for (const [a, b] of info.skeleton) {
-    if (from + a >= to || from + b >= to) continue;
+    if (a === undefined || b === undefined || from + a >= to || from + b >= to) continue;
     const start = at(from + a);
     const end = at(from + b);
     if (!start.seen || !end.seen) continue;
