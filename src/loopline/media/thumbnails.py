@@ -93,7 +93,7 @@ def _eight_bits(picture: Image) -> Image:
         low, high = float(values.min()), float(values.max())
         scale = 255.0 / (high - low) if high > low else 0.0
         return Image.fromarray(
-            ((values - low) * scale).astype(np.uint8) if scale else np.full(values.shape, 128, np.uint8)
+            np.rint((values - low) * scale).astype(np.uint8) if scale else np.full(values.shape, 128, np.uint8)
         )
     if picture.mode == "P" or picture.mode in ("LA", "PA", "La", "RGBa", "RGBA"):
         seen = picture.convert("RGBA")
