@@ -150,3 +150,8 @@ def test_what_is_within_the_limits_is_read():
 def test_sql_words_get_a_word_about_the_language():
     with pytest.raises(QueryError, match="Python syntax, not SQL"):
         parse("weather <> 'rain' AND x")
+
+
+def test_the_least_whole_number_has_no_negative_of_64_bits() -> None:
+    text = "-(-9223372036854775808)"
+    assert parse(str(parse(text))) == parse(text)

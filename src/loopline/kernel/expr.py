@@ -110,7 +110,7 @@ class Negative(Expr):
     at: int = _at()
 
     def __post_init__(self) -> None:
-        if isinstance(self.of, Const) and type(self.of.value) in (int, float):
+        if _has_negative(self.of):
             raise ValueError("the negative of a number is itself a Const; use negative()")
 
 
@@ -228,10 +228,15 @@ _KIND: Final = {node: kind for kind, node in NODES.items()}
 
 
 def negative(of: Expr, at: int = -1) -> Expr:
-    """`-of`; the negative of a number is a number."""
-    if isinstance(of, Const) and type(of.value) in (int, float):
-        return Const(-cast("float", of.value), at=at)
+    """`-of`; the negative of a number is a number, where 64 bits hold it."""
+    if _has_negative(of):
+        return Const(-cast("float", cast("Const", of).value), at=at)
     return Negative(of, at=at)
+
+
+def _has_negative(of: Expr) -> bool:
+    """Whether it is a number whose negative is a constant as well."""
+    return isinstance(of, Const) and type(of.value) in (int, float) and of.value != INT_RANGE[0]
 
 
 def children(expr: Expr) -> Iterator[Expr]:
