@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,15 @@ from loopline.server.serve import Address, Server, bound_socket, forward_line
 from tests.server.conftest import Browser
 
 HERE = "http://127.0.0.1:5151"
+
+
+@pytest.fixture(scope="module")
+def browser(made_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One data set for all tests here: none of them may change it but one, which adds a tag."""
+    folder = tmp_path_factory.mktemp("safety") / "small"
+    shutil.copytree(made_once, folder)
+    with ll.open(folder) as ds, TestClient(make_app(Library([ds]), Rules()), base_url=HERE) as client:
+        yield Browser(client, ds.name)
 
 
 @pytest.fixture
