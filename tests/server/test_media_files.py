@@ -114,7 +114,10 @@ def test_frames_have_the_times_that_the_file_says(shared_data: Path) -> None:
 def test_a_video_that_browsers_cannot_play_is_converted_once(shared_data: Path, tmp_path: Path) -> None:
     (tmp_path / "videos").mkdir()
     shutil.copy(shared_data / "videos" / "vtest.avi", tmp_path / "videos")
-    with ll.create(tmp_path / "film") as ds, TestClient(make_app(Library([ds])), base_url="http://127.0.0.1:5151") as client:
+    with (
+        ll.create(tmp_path / "film") as ds,
+        TestClient(make_app(Library([ds])), base_url="http://127.0.0.1:5151") as client,
+    ):
         ds.add(tmp_path / "videos")
         sample = int(ds.view().ids()[0])
         url = f"/api/d/film/media/{sample}?form=browser"
