@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from loopline.formats._place import Media
     from loopline.front.adding import Preview
     from loopline.front.evaluating.stored import Evaluation
-    from loopline.front.finding.similar import Likeness, Similar
     from loopline.front.finding.find import Find
+    from loopline.front.finding.similar import Likeness, Similar
     from loopline.front.own_media import Keep
     from loopline.front.predicting import ModelLike
     from loopline.kernel.detections import BadRows
