@@ -63,7 +63,8 @@ def set_columns(lake: Lake, columns: Sequence[Column], ids: Ids, values: pa.Tabl
                 tables.add_column(tx, column)
             elif before.type != column.type:
                 raise BadValue(
-                    f'the column "{column.name}" holds {before.type}, not {column.type}', hint="rename that column first"
+                    f'the column "{column.name}" holds {before.type}, not {column.type}',
+                    hint="rename that column first",
                 )
             arrays[column.name] = _as_long_as(ids, column.name, before or column, values[column.name])
         set_ = _update(tx, "samples", pa.table(arrays))
