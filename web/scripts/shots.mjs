@@ -28,7 +28,7 @@ for (const theme of themes) {
       await page.goto(base + "/", { waitUntil: "domcontentloaded" });
       await page.evaluate((wanted) => localStorage.setItem("loopline", JSON.stringify({ theme: wanted })), theme);
       await page.goto(base + address);
-      await page.waitForSelector("[role=option], .home a, .plots button, [role=alert]", { timeout: 60_000 }).catch(() => console.log("slow:", address));
+      await page.waitForSelector("[role=option], .home a, .plots button, [role=alert], main h1, main h2", { timeout: 60_000 }).catch(() => console.log("slow:", address));
       await page.waitForTimeout(Number(process.env.WAIT ?? 1800));
       for (const step of steps) {
         const [verb, ...argument] = step.split(":");

@@ -1,5 +1,6 @@
 /** The pages of the app. A new page is one line here, and its folder under features/. */
 import GitBranch from "@lucide/svelte/icons/git-branch";
+import ChartSpline from "@lucide/svelte/icons/chart-spline";
 import LayoutGrid from "@lucide/svelte/icons/layout-grid";
 import type { Component } from "svelte";
 
@@ -26,6 +27,14 @@ export const pages: readonly Page[] = [
     icon: LayoutGrid,
     of: "dataset",
     load: () => import("../features/explore/Explore.svelte"),
+  },
+  {
+    segment: "compare",
+    label: "Compare",
+    letter: "c",
+    icon: ChartSpline,
+    of: "dataset",
+    load: () => import("../features/compare/Compare.svelte"),
   },
   {
     segment: "versions",

@@ -1,0 +1,126 @@
+"""From what was measured to what to do: next steps of an evaluation, embedding as a job, and what ran so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+from litestar import get, post
+from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.types import ControllerRouterHandler
+from msgspec import Struct
+
+from loopline.front.evaluating import stored
+from loopline.jobs import Progress, StopSignal
+from loopline.server.describe import stamp
+from loopline.server.measured import plain_json
+from loopline.server.shelf import DatasetName, Given
+from loopline.server.wire import JobOut, Name, Scalar
+
+MOST_IDS: Final = 2_000
+"""Objects of a step that are named one by one; `objects` counts them all."""
+
+
+class StepOut(Struct):
+    """One thing to do next. gain, expected: in AP, each step alone · side: truth or predicted · ids: of objects of
+    `field`, the first MOST_IDS · where: the part of the data that it is about, as a query on objects."""
+
+    title: str
+    family: str
+    kind: str
+    gain: float
+    expected: float
+    objects: int
+    side: str
+    field: str
+    ids: list[int]
+    where: str | None
+    how: str
+    assumes: str
+
+
+class EmbedIn(Struct, forbid_unknown_fields=True):
+    """`field`: one vector for each of its objects; null: one for each sample."""
+
+    key: Name
+    model: Name = "histogram"
+    field: Name | None = None
+
+
+class RunOut(Struct):
+    id: int
+    kind: str
+    status: str
+    started_at: str
+    finished_at: str | None
+    author: str
+    snapshot: int
+    parameters: dict[str, object]
+    code: dict[str, str]
+
+
+@get("/api/d/{name:str}/evaluations/{key:str}/next", sync_to_thread=True)
+def next_steps(
+    shelf: Given,
+    name: DatasetName,
+    key: FromPath[str],
+    limit: Annotated[int, QueryParameter(ge=1, le=50, description="steps wanted")] = 8,
+) -> list[StepOut]:
+    """What to do next, by falling expected gain. Measures the evaluation's snapshot again: seconds."""
+    found = stored.evaluation(shelf.shown(name).lake, key).next_steps(limit=limit)
+    return [
+        StepOut(
+            s.what.title,
+            s.what.family,
+            s.what.kind,
+            s.what.gain,
+            s.what.expected,
+            s.what.count,
+            s.what.side,
+            s.view.field,
+            s.what.ids[:MOST_IDS].tolist(),
+            s.what.where,
+            s.what.how,
+            s.what.assumes,
+        )
+        for s in found
+    ]
+
+
+@post("/api/d/{name:str}/embed", status_code=202, sync_to_thread=True)
+def embed(shelf: Given, name: DatasetName, data: JSONBody[EmbedIn]) -> JobOut:
+    """Give every sample a vector under a key, as a job; its result names the embedding."""
+    shown = shelf.shown(name)
+
+    def work(progress: Progress, stop: StopSignal) -> Mapping[str, Scalar]:
+        shown.dataset.embed(data.model, key=data.key, field=data.field, progress=progress, stop=stop)
+        return {"embedding": data.key}
+
+    return shelf.jobs.start(f"Embed with {data.model}", name, work, only_one=f"embed {name} {data.key}")
+
+
+@get("/api/d/{name:str}/runs", sync_to_thread=True)
+def list_runs(shelf: Given, name: DatasetName) -> list[RunOut]:
+    """What ran over this data set, newest first: on which snapshot, with what, by whom, when."""
+    found = []
+    for run in reversed(shelf.shown(name).dataset.runs()):
+        parameters = plain_json(run.parameters)
+        assert isinstance(parameters, dict)
+        ended = None if run.finished_at is None else stamp(run.finished_at)
+        found.append(
+            RunOut(
+                run.id,
+                run.kind,
+                run.status,
+                stamp(run.started_at),
+                ended,
+                run.author,
+                run.snapshot,
+                parameters,
+                dict(run.code),
+            )
+        )
+    return found
+
+
+ROUTES: Final[list[ControllerRouterHandler]] = [next_steps, embed, list_runs]
