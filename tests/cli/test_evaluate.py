@@ -34,3 +34,21 @@ def test_evaluate_list_compare_and_delete(tmp_path: Path, loopline: Loopline) ->
     assert (unknown.code, "no evaluation" in unknown.err) == (1, True)
     assert loopline("evaluate", name, *fields, "--option", "iou=[0.5", "--no-save").code == 2
     assert loopline("evaluations", name, "--delete").code == 2
+
+
+def test_the_best_threshold_of_all_and_of_each_class(tmp_path: Path, loopline: Loopline) -> None:
+    ds = data_set(tmp_path, [(1, "cat", 0, 0, 10, 10), (2, "dog", 0, 0, 10, 10)])
+    add_boxes(ds, "pred", [(1, "cat", 0, 0, 10, 10), (2, "cat", 0, 0, 10, 10)], [0.9, 0.8])
+    name = str(tmp_path / "world")
+    ds.close()
+    asked = ("evaluate", name, "--truth", "gt", "--predicted", "pred", "--threshold")
+    found = loopline(*asked, "f1", "--json").document["best_threshold"]
+    assert (found["all"]["threshold"], found["classes"]["cat"]["value"]) == (0.9, 1)
+    assert found["classes"]["dog"]["threshold"] is None
+    shown = loopline("evaluations", name, "ev1", "--threshold", "fp=1,fn=5")
+    assert (shown.code, "least cost at fp=1, fn=5" in shown.out) == (0, True)
+    wrong = loopline("evaluations", name, "ev1", "--threshold", "f2")
+    assert (wrong.code, "neither f1 nor" in wrong.err) == (2, True)
+    unknown = loopline("evaluations", name, "ev1", "--threshold", "fp=1,fx=5")
+    assert (unknown.code, "a cost names fp and fn" in unknown.err) == (1, True)
+    assert loopline("evaluations", name, "--threshold", "f1").code == 2

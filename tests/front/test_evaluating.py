@@ -135,7 +135,7 @@ def test_stored_numbers_come_back_as_they_were_and_again_from_the_settings(ds: l
     ev = ds.evaluate(truth="gt", predicted="pred", slices=["label", "box.w < 20"], replicates=20, seed=3)
     kept = ds.evaluation("ev1")
     assert kept.record.to_json(curves=True) == ev.record.to_json(curves=True)
-    assert np.array_equal(kept.precision, ev.precision, equal_nan=True)
+    assert np.array_equal(kept.precision, ev.record.precision, equal_nan=True)
     again = ds.rerun_evaluation("ev1")
     for name in ("numbers", "intervals", "slices", "per_class", "counts"):
         assert again.to_json()[name] == ev.to_json()[name]

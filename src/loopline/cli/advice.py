@@ -95,7 +95,7 @@ def _gained(found: ll.Evaluation, since: str, as_json: bool) -> None:
     "--kind",
     "kinds",
     multiple=True,
-    type=click.Choice(["missing", "misplaced", "mislabelled", "spurious"]),
+    type=click.Choice(["missing", "misplaced", "mislabelled", "spurious", "doubtful"]),
     help="Only this kind; several may be given.",
 )
 @click.option("--least", type=float, default=0.0, metavar="SCORE", help="Only suspects of this score or more.")
@@ -107,7 +107,8 @@ def suspects(
 ) -> None:
     """Labels that are probably wrong, the most suspicious first.
 
-    Missing, misplaced, mislabelled or spurious, as far as the predictions can be believed."""
+    Boxes that are missing, misplaced, mislabelled or spurious, as far as the predictions can be believed. Classes that
+    are mislabelled, or doubtful: the predictions name another, but no more often than they are expected to be wrong."""
     ds = ll.open(name)
     evaluation = ds.evaluation(key)
     if keep:

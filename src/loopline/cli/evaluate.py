@@ -11,6 +11,7 @@ import click
 import loopline as ll
 from loopline.cli import _complete, _render
 from loopline.cli._command import command, dataset_argument, key_values, long_work, opened, where_option
+from loopline.cli._thresholds import best_json, cost_of, show_best, threshold_option
 
 if TYPE_CHECKING:
     from loopline.evaluate.bootstrap import Comparison
@@ -23,7 +24,7 @@ MOST_CLASSES = 20
     examples=[
         "loopline evaluate masks --truth ground_truth --predicted yolo --where \"split == 'val'\" --key yolo_val",
         'loopline evaluate masks --truth ground_truth --predicted yolo --slice "box.rel_area < 0.05" --slice weather',
-        "loopline evaluate masks --truth ground_truth --predicted yolo --protocol voc2007",
+        "loopline evaluate masks --truth ground_truth --predicted yolo --protocol voc2007 --threshold f1",
     ],
 )
 @dataset_argument
@@ -65,6 +66,7 @@ MOST_CLASSES = 20
 @click.option("--drop-bad", is_flag=True, help="Leave out rows that cannot be measured, and count them.")
 @click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the protocol.")
 @click.option("--at", metavar="VERSION", help="Measure an earlier version.", shell_complete=_complete.versions)
+@threshold_option
 @click.option("--no-save", is_flag=True, help="Show the numbers and write nothing.")
 def evaluate(
     name: str,
@@ -81,6 +83,7 @@ def evaluate(
     drop_bad: bool,
     options: tuple[str, ...],
     at: str | None,
+    threshold: str | None,
     no_save: bool,
     as_json: bool,
 ) -> None:
@@ -90,6 +93,7 @@ def evaluate(
     """
     from loopline.front.evaluating.verb import evaluate as measure
 
+    cost = None if threshold is None else cost_of(threshold)
     ds = opened(name, at)
     with long_work(quiet=as_json) as work:
         found = measure(
@@ -108,12 +112,19 @@ def evaluate(
             save=not no_save,
             **work,
         )
+    _shown(found, threshold is not None, cost, as_json)
+    if not as_json and not no_save and found.record.counts:
+        _render.note(f"to see what is wrong: loopline query {name} \"{predicted}.any({found.key}.outcome == 'fp')\"")
+
+
+def _shown(found: ll.Evaluation, best: bool, cost: dict[str, float] | None, as_json: bool) -> None:
+    """An evaluation, and its best thresholds where they are asked for."""
     if as_json:
-        _render.document(found.to_json())
+        _render.document({**found.to_json(), **({"best_threshold": best_json(found, cost)} if best else {})})
         return
     show(found)
-    if not no_save and found.record.counts:
-        _render.note(f"to see what is wrong: loopline query {name} \"{predicted}.any({found.key}.outcome == 'fp')\"")
+    if best:
+        show_best(found, cost)
 
 
 def _listed(value: object) -> object:
@@ -188,6 +199,7 @@ def _interval(found: ll.Evaluation, name: str) -> str | None:
     "evaluations",
     examples=[
         "loopline evaluations masks",
+        "loopline evaluations masks ev1 --threshold fp=1,fn=5",
         "loopline evaluations masks ev1 --rerun",
         "loopline evaluations masks ev1 --delete",
     ],
@@ -198,9 +210,11 @@ def _interval(found: ll.Evaluation, name: str) -> str | None:
 @click.option(
     "--rerun", is_flag=True, help="Measure the same data once more with the same settings, and write nothing."
 )
-def evaluations(name: str, key: str | None, delete: bool, rerun: bool, as_json: bool) -> None:
+@threshold_option
+def evaluations(name: str, key: str | None, delete: bool, rerun: bool, threshold: str | None, as_json: bool) -> None:
     """List evaluations, or show, repeat or delete one."""
-    if (delete or rerun) and not key:
+    cost = None if threshold is None else cost_of(threshold)
+    if (delete or rerun or threshold) and not key:
         raise click.UsageError("say which one: loopline evaluations NAME KEY")
     ds = ll.open(name)
     if key and delete:
@@ -212,10 +226,7 @@ def evaluations(name: str, key: str | None, delete: bool, rerun: bool, as_json: 
         return
     if key:
         found = ds.rerun_evaluation(key) if rerun else ds.evaluation(key)
-        if as_json:
-            _render.document(found.to_json())
-        else:
-            show(found)
+        _shown(found, threshold is not None, cost, as_json)
         return
     known = [one.record for one in ds.evaluations()]
     if as_json:

@@ -115,9 +115,12 @@ class Threshold:
     value: float
 
 
-def best_f1_threshold(truth: npt.ArrayLike, scores: npt.ArrayLike) -> Threshold:
-    """The threshold with the greatest F1; of equal ones the highest. (+inf, NaN) without a true row."""
-    counts = threshold_counts(truth, scores)
+def best_f1_threshold(truth: npt.ArrayLike, scores: npt.ArrayLike, *, missed: int = 0) -> Threshold:
+    """The threshold with the greatest F1; of equal ones the highest. (+inf, NaN) without a true row.
+
+    missed  true rows that have no score, so that no threshold finds them
+    """
+    counts = threshold_counts(truth, scores, missed=missed)
     if not counts.fn[0]:
         return Threshold(math.inf, NAN)
     best = int(np.argmax(counts.f1))
@@ -125,15 +128,16 @@ def best_f1_threshold(truth: npt.ArrayLike, scores: npt.ArrayLike) -> Threshold:
 
 
 def best_cost_threshold(
-    truth: npt.ArrayLike, scores: npt.ArrayLike, *, false_positive: float, false_negative: float
+    truth: npt.ArrayLike, scores: npt.ArrayLike, *, false_positive: float, false_negative: float, missed: int = 0
 ) -> Threshold:
     """The threshold with the least total cost, and that cost; of equal ones the highest threshold.
 
     false_positive, false_negative   what one of each costs, in any one unit, >= 0
+    missed                           true rows that have no score, so that no threshold finds them
     """
     if not (0 <= false_positive < math.inf and 0 <= false_negative < math.inf):
         raise BadValue("a cost is a number of at least 0")
-    counts = threshold_counts(truth, scores)
+    counts = threshold_counts(truth, scores, missed=missed)
     cost = false_positive * counts.fp + false_negative * counts.fn
     best = int(np.argmin(cost))
     return Threshold(float(counts.thresholds[best]), float(cost[best]))

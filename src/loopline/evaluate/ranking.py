@@ -65,9 +65,10 @@ class ThresholdCounts:
         return int(np.searchsorted(-self.thresholds, -threshold, side="right")) - 1
 
 
-def threshold_counts(truth: npt.ArrayLike, scores: npt.ArrayLike) -> ThresholdCounts:
+def threshold_counts(truth: npt.ArrayLike, scores: npt.ArrayLike, *, missed: int = 0) -> ThresholdCounts:
     """True and false positives at every threshold that makes a difference.
 
+    missed  true rows that have no score: a no at every threshold, such as objects that a detector never found
     Shapes  truth (n,) bool, scores (n,) -> at most n + 1 thresholds. No rows: the one threshold +inf.
     Raises  BadValue for a NaN score or columns of different length.
 
@@ -82,7 +83,7 @@ def threshold_counts(truth: npt.ArrayLike, scores: npt.ArrayLike) -> ThresholdCo
     tp = np.r_[0, np.cumsum(positive, dtype=np.int64)[last]]
     fp = np.r_[0, last + 1] - tp
     positives = int(positive.sum())
-    return ThresholdCounts(np.r_[np.inf, score[last]], tp, fp, positives - tp, (len(score) - positives) - fp)
+    return ThresholdCounts(np.r_[np.inf, score[last]], tp, fp, positives + missed - tp, (len(score) - positives) - fp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

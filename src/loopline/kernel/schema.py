@@ -195,7 +195,7 @@ MATCH_COLUMNS: Final[dict[str, ScalarType]] = {
     "iou": "float",  # overlap with the partner
     "partner_id": "int",  # the object of the other side
     "error": "text",  # kind of mistake: 'cls' | 'loc' | 'both' | 'dupe' | 'bkg' | 'miss'; once explained
-    "suspect": "text",  # why its label is doubted: 'missing' | 'misplaced' | 'mislabelled' | 'spurious'; once explained
+    "suspect": "text",  # why its label is doubted, 'missing' | 'misplaced' | … (evaluating.suspected); once explained
     "suspect_score": "float",  # how much, in [0, 1]
 }
 """What an evaluation knows about each object that took part: `<key>.outcome` and so on."""

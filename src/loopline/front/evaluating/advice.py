@@ -1,4 +1,4 @@
-"""From an evaluation to what to do: suspect labels, kinds of mistakes, next steps, and what was gained by them."""
+"""From an evaluation to what to do: kinds of mistakes, next steps, and what was gained by them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from loopline.errors import BadValue
 from loopline.evaluate.coco import CocoReport
 from loopline.evaluate.errors import ErrorReport, error_report, error_table
 from loopline.evaluate.next_steps import NextStep, next_steps
-from loopline.evaluate.suspects import Suspects, find_suspects, suspect_table
 from loopline.front.evaluating.judged import Judged
+from loopline.front.evaluating.suspected import suspects
 from loopline.kernel.schema import LabelField
 from loopline.query.view import ObjectView, View
 from loopline.runs import records
@@ -58,47 +58,6 @@ class Step:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class SuspectLabels:
-    """Labels that are probably wrong, the most suspicious first.
-
-    table    kind ('missing', 'misplaced', 'mislabelled', 'spurious') · score in [0, 1] · sample_id · id (null: missing) ·
-             prediction_id · label · suggested_label · x y w h (suggested) · reason
-    truth    the annotated objects among them · predicted: the predictions where a label is missing
-    """
-
-    found: Suspects
-    table: pa.Table
-    truth: ObjectView
-    predicted: ObjectView
-
-    def __len__(self) -> int:
-        return int(self.table.num_rows)
-
-    def __repr__(self) -> str:
-        counts = pc.value_counts(self.table["kind"]).to_pylist()
-        told = ", ".join(f"{one['counts']} {one['values']}" for one in counts)
-        return f"<Suspects: {told or 'none'}>"
-
-
-def suspects(evaluation: Judged) -> SuspectLabels:
-    """Labels that speak against a believable prediction. Raises BadValue unless boxes were measured by COCO's rules."""
-    report = evaluation.measured
-    if report.options.geometry != "box":
-        raise BadValue("label suspects are found between boxes", hint="evaluate with protocol='coco'")
-    matched = report.matched
-    found = find_suspects(matched.truth, matched.predicted, by_class=matched.by_class)
-    table = suspect_table(found)
-    now = View(evaluation.lake)
-    missing = pc.equal(table["kind"], "missing")
-    return SuspectLabels(
-        found,
-        table,
-        now.objects(evaluation.record.truth).select(table.filter(pc.invert(missing))["id"].to_pylist()),
-        now.objects(evaluation.record.predicted).select(table.filter(missing)["prediction_id"].to_pylist()),
-    )
-
-
 def errors_of(report: CocoReport, iou: float) -> ErrorReport:
     """Kinds of mistakes, of boxes or masks."""
     return error_report(report.matched, iou=iou, geometry=report.options.geometry)
@@ -108,24 +67,29 @@ def explain(evaluation: Judged) -> dict[str, int]:
     """Write the kind of each mistake and each suspect label beside the outcomes, so that queries know `<key>.error`,
     `<key>.suspect` and `<key>.suspect_score`; how many of each kind there are.
 
-    Raises BadValue where the evaluation has no matches, or was not measured by COCO's rules.
+    Class labels have suspects only, masks and keypoints mistakes only. Raises BadValue where the evaluation has no
+    matches, or was neither of one class a sample nor measured by COCO's rules.
     """
-    report = evaluation.measured
+    report: object = evaluation.answer.report
     _ = evaluation.matches  # says why, where there are none
-    mistakes = error_table(errors_of(report, evaluation.record.settings["iou"]))
-    rows = mistakes.select(["id", "kind"]).rename_columns(["id", "error"])
-    counts = {f"error {c['values']}": c["counts"] for c in pc.value_counts(mistakes["kind"]).to_pylist()}
-    if report.options.geometry == "box":
+    told: list[tuple[str, pa.Table]] = []
+    if isinstance(report, CocoReport):
+        mistakes = error_table(errors_of(report, evaluation.record.settings["iou"]))
+        told.append(("error", mistakes.select(["id", "kind"]).rename_columns(["id", "error"])))
+    if not isinstance(report, CocoReport) or report.options.geometry == "box":
         doubted = suspects(evaluation).table
         of = pc.if_else(pc.equal(doubted["kind"], "missing"), doubted["prediction_id"], doubted["id"])
-        doubts = pa.table({"id": of, "suspect": doubted["kind"], "suspect_score": doubted["score"]})
-        rows = rows.join(doubts, "id", join_type="full outer")
-        counts |= {f"suspect {c['values']}": c["counts"] for c in pc.value_counts(doubted["kind"]).to_pylist()}
-    else:
-        nothing = pa.nulls(len(rows), pa.string()), pa.nulls(len(rows), pa.float64())
-        rows = rows.append_column("suspect", nothing[0]).append_column("suspect_score", nothing[1])
+        told.append(("suspect", pa.table({"id": of, "suspect": doubted["kind"], "suspect_score": doubted["score"]})))
+    rows = pa.table({"id": pa.array([], pa.int64())})
+    counts: dict[str, int] = {}
+    for what, table in told:
+        rows = rows.join(table, "id", join_type="full outer")
+        counts |= {f"{what} {c['values']}": int(c["counts"]) for c in pc.value_counts(table[what]).to_pylist()}
+    for name, kind in (("error", pa.string()), ("suspect", pa.string()), ("suspect_score", pa.float64())):
+        if name not in rows.column_names:
+            rows = rows.append_column(name, pa.nulls(len(rows), kind))
     records.explain_matches(evaluation.lake, evaluation.key, rows)
-    return {name: int(count) for name, count in counts.items()}
+    return counts
 
 
 def steps(evaluation: Judged, *, attributes: Sequence[str] | None = None, limit: int = 20) -> list[Step]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import pyarrow as pa
+
 from loopline.evaluate.coco import CocoReport
 from loopline.evaluate.record import EvaluationRecord
-from loopline.front.evaluating.protocol import Answer
+from loopline.front.evaluating.protocol import Answer, Question
 from loopline.query.view import View
 from loopline.store.lake import Lake
 
@@ -29,6 +31,12 @@ class Judged(Protocol):
 
     @property
     def answer(self) -> Answer: ...
+
+    @property
+    def question(self) -> Question: ...
+
+    @property
+    def outcomes(self) -> pa.Table: ...
 
     @property
     def measured(self) -> CocoReport: ...

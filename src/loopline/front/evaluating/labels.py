@@ -77,6 +77,44 @@ def _per_class(names: tuple[str, ...], scores: ClassScores) -> dict[str, Numbers
     }
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassRows:
+    """Rows of class labels as they were measured.
+
+    truth, predicted   id · sample_id · label · score, where the field has one · classes: of both
+    """
+
+    truth: pa.Table
+    predicted: pa.Table
+    classes: tuple[str, ...]
+
+    def scores(self) -> FloatArray:
+        """Score of each predicted row. Raises BadValue where one is missing."""
+        if "score" not in self.predicted.column_names or self.predicted["score"].null_count:
+            raise BadValue("predictions need scores", hint="predict with a model that says how sure it is")
+        return _score(self.predicted)
+
+    def answers(self) -> AnyArray:
+        """Which predicted row speaks for its sample, (n,) bool: the best score, ties to the class that comes first."""
+        return _best_rows(self.predicted, self.classes)
+
+    def right(self) -> AnyArray:
+        """Which predicted rows name a class that their sample has, (n,) bool."""
+        key, true_key = (self.sample_class(table)["key"].to_numpy() for table in (self.predicted, self.truth))
+        return np.isin(key, true_key)
+
+    def sample_class(self, table: pa.Table) -> pa.Table:
+        """The table with a number of sample and class, `key`."""
+        code = pc.index_in(table["label"], value_set=pa.array(self.classes)).to_numpy()
+        return table.append_column("key", pa.array(table["sample_id"].to_numpy() * len(self.classes) + code))
+
+
+def class_rows(question: Question) -> ClassRows:
+    """The rows that a classification of one or several classes measures."""
+    sides, fields = _read(question, "label")
+    return ClassRows(*sides, _classes(sides, fields))
+
+
 # -- one class a sample
 
 

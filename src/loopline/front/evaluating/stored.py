@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,14 +13,15 @@ import numpy as np
 import pyarrow as pa
 
 from loopline.errors import BadValue, QueryError, UnknownName
-from loopline.evaluate.bootstrap import Comparison, compare
+from loopline.evaluate.bootstrap import Comparison, Interval, compare
 from loopline.evaluate.coco import CocoReport
 from loopline.evaluate.record import EvaluationRecord, Numbers, SliceNumbers, record_from_bytes
-from loopline.front.evaluating import advice, pages
+from loopline.front.evaluating import advice, pages, thresholds
 from loopline.front.evaluating.judged import Judged
 from loopline.front.evaluating.measuring import measured_apart, protocols
 from loopline.front.evaluating.protocol import Answer, Question
 from loopline.front.evaluating.slicing import parts_of
+from loopline.front.evaluating.suspected import SuspectLabels, suspects
 from loopline.kernel.charts import Chart
 from loopline.kernel.expr import Attr, Expr, Name, to_text
 from loopline.kernel.schema import MATCH_COLUMNS
@@ -33,7 +34,7 @@ from loopline.store.lake import Lake
 
 
 class Evaluation:
-    """A stored evaluation. What the record knows is an attribute: `ev.numbers`, `ev.per_class`, `ev.slices`, …
+    """A stored evaluation. `record` holds all that was kept; what is asked for most is here as well.
 
     Numbers come from the record. What needs the matches themselves (`measured`, a new slice, `matches`) reads the data
     of the snapshot that was measured once more, and gets the same numbers.
@@ -48,14 +49,52 @@ class Evaluation:
         shown = " ".join(f"{name}={value:.4g}" for name, value in list(self.record.numbers.items())[:4])
         return f"<Evaluation {self.key}: {self.record.predicted} against {self.record.truth}, {shown}>"
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name == "record":
-            raise AttributeError(name)
-        return getattr(self.record, name)
-
     @property
     def key(self) -> str:
         return self.record.key
+
+    @property
+    def protocol(self) -> str:
+        return self.record.protocol
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.record.classes
+
+    @property
+    def numbers(self) -> Numbers:
+        """Numbers by name; NaN where there is none."""
+        return self.record.numbers
+
+    @property
+    def per_class(self) -> Mapping[str, Numbers]:
+        """By class, numbers by name."""
+        return self.record.per_class
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Objects by outcome, at the evaluation's IoU."""
+        return self.record.counts
+
+    @property
+    def slices(self) -> tuple[SliceNumbers, ...]:
+        """The slices that were asked for; `slice` measures another."""
+        return self.record.slices
+
+    @property
+    def intervals(self) -> Mapping[str, Interval]:
+        """By number, where resampling was asked for."""
+        return self.record.intervals
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """Rows that were left out, by reason."""
+        return self.record.dropped
+
+    @property
+    def custom(self) -> Mapping[str, Numbers]:
+        """By further metric, numbers by name."""
+        return self.record.custom
 
     @property
     def ap(self) -> float:
@@ -64,6 +103,7 @@ class Evaluation:
 
     @property
     def metrics(self) -> Numbers:
+        """The numbers, by the name that others know them by."""
         return self.record.numbers
 
     @property
@@ -84,9 +124,11 @@ class Evaluation:
         """Everything that was measured, with the full report: measured again from the same rows where it is not at hand."""
         if self._answer is not None:
             return self._answer
-        return protocols()[self.record.protocol].measure(self._question())
+        return protocols()[self.record.protocol].measure(self.question)
 
-    def _question(self) -> Question:
+    @property
+    def question(self) -> Question:
+        """What was asked, of the data as it was then."""
         r = self.record
         s = r.settings
         return Question(self.view, r.truth, r.predicted, s["iou"], s["bad_rows"], s["options"])
@@ -119,12 +161,27 @@ class Evaluation:
             return self.answer.slices(parts)[0]
         if parts[0].of_objects:
             raise BadValue(f"{self.record.protocol} cannot be cut by objects: {text}", hint="protocol 'coco' can")
-        return measured_apart(protocols()[self.record.protocol], self._question(), parts[0])
+        return measured_apart(protocols()[self.record.protocol], self.question, parts[0])
+
+    @property
+    def outcomes(self) -> pa.Table:
+        """What became of each object when it was measured: `runs.records.MATCH_NAMES`, also of objects deleted since.
+
+        As stored, else measured now. Raises BadValue where this protocol judges no objects.
+        """
+        if self._stored():
+            return records.matches(self._lake, self.key)
+        if self.answer.matches is None:
+            raise BadValue(f"{self.record.protocol} judges no single objects")
+        return self.answer.matches
+
+    def _stored(self) -> bool:
+        return any(e.key == self.key for e in self._lake.schema().evaluations)
 
     @property
     def matches(self) -> Matches:
         """What became of each object. Raises BadValue where this protocol judges no objects, or nothing was saved."""
-        if not any(e.key == self.key for e in self._lake.schema().evaluations):
+        if not self._stored():
             raise BadValue(
                 f"{self.key} has no matches in the data set",
                 hint="it was not saved, was dropped, or measures no single objects",
@@ -140,6 +197,35 @@ class Evaluation:
         """All stored evaluations of the data set."""
         return evaluations(self._lake)
 
+    # -- from which score on
+
+    def best_threshold(
+        self,
+        for_: thresholds.Criterion = "f1",
+        *,
+        cost: Mapping[str, float] | None = None,
+        label: str | None = None,
+    ) -> thresholds.OperatingPoint:
+        """From which score on predictions are best believed: all together, or those of one class.
+
+        cost   what each mistake costs, {"fp": 1, "fn": 5}: then the threshold with the least total cost
+
+        Objects are matched at the evaluation's IoU; see `thresholds` for what counts. Raises BadValue for a task without
+        scores, an unknown class, or a cost that does not name both.
+        """
+        return self._scored.best(label, thresholds.checked_cost(cost, for_))
+
+    def best_thresholds(
+        self, for_: thresholds.Criterion = "f1", *, cost: Mapping[str, float] | None = None
+    ) -> dict[str, thresholds.OperatingPoint]:
+        """The best threshold of each class that the truth has; see `best_threshold`."""
+        price = thresholds.checked_cost(cost, for_)
+        return {label: self._scored.best(label, price) for label in self._scored.occurring()}
+
+    @cached_property
+    def _scored(self) -> thresholds.Scored:
+        return thresholds.scored(self)
+
     # -- what to do
 
     def explain(self) -> dict[str, int]:
@@ -147,9 +233,10 @@ class Evaluation:
         `<key>.suspect_score` in queries. See `advice.explain`."""
         return advice.explain(self)
 
-    def suspects(self) -> advice.SuspectLabels:
-        """Labels that are probably missing, misplaced, mislabelled or spurious, with a score and the reason."""
-        return advice.suspects(self)
+    def suspects(self) -> SuspectLabels:
+        """Labels that are probably wrong, with a score and the reason. Of boxes: missing, misplaced, mislabelled or
+        spurious; of classes: mislabelled or doubtful. See `suspected`."""
+        return suspects(self)
 
     def next_steps(self, *, attributes: Sequence[str] | None = None, limit: int = 20) -> list[advice.Step]:
         """What to do next, by the AP that it would return. See `advice.steps`."""
