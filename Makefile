@@ -41,7 +41,7 @@ $(VENV)/.package: pyproject.toml constraints.txt | $(VENV)/.python
 	touch $@
 
 $(VENV)/.development: pyproject.toml constraints.txt | $(VENV)/.python
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[team,remote,polars,pandas,plots,search,onnx]' --group test --group lint
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[team,remote,polars,pandas,plots,search,onnx,notebook]' --group test --group lint
 	touch $@ $(VENV)/.package
 
 # Four photographs from the air with hand-drawn boxes; where they cannot be had, the demo draws its own.
@@ -49,7 +49,7 @@ build/demo: | $(VENV)/.python
 	-$(PIP) install --quiet --no-deps --target $@ deepforest==2.1.0
 
 # Node comes from PATH, else from its pip wheel into the environment: see tools/app.py.
-$(VENV)/.app: tools/app.py web/package-lock.json web/index.html web/vite.config.ts $(shell find web/src web/public -type f 2>/dev/null) | $(VENV)/.python
+$(VENV)/.app: tools/app.py web/package-lock.json web/index.html web/vite.config.ts web/vite.notebook.config.ts $(shell find web/src web/public -type f 2>/dev/null) | $(VENV)/.python
 	$(BIN)/python tools/app.py
 	touch $@
 

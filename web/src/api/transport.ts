@@ -12,8 +12,10 @@ export interface Transport {
   frame(path: string, body?: unknown, signal?: AbortSignal): Promise<Frame>;
   /** Calls `take` with each chunk; ends when the stream does. */
   stream(path: string, body: unknown, take: (chunk: Uint8Array) => void, signal: AbortSignal): Promise<void>;
-  /** An address that an <img> or <video> can open. */
-  address(path: string): string;
+  /** An address that an <img> or <video> can open; undefined while it is on its way: whatever read it is run again then. */
+  address(path: string): string | undefined;
+  /** Whether a media file can be had, and where: 200 or 206 yes, 202 not yet. */
+  open(path: string, signal: AbortSignal): Promise<{ readonly status: number; readonly address: string }>;
   /** Server-sent events by name; gives back what closes them. `up` hears whether the line stands. */
   events(take: (name: string, data: unknown) => void, up: (connected: boolean) => void): () => void;
 }
@@ -52,6 +54,10 @@ export function httpTransport(base = ""): Transport {
       }
     },
     address: (path) => base + path,
+    async open(path, signal) {
+      const answer = await fetch(base + path, { headers: { range: "bytes=0-0" }, signal });
+      return { status: answer.status, address: base + path };
+    },
     events(take, up) {
       let source: EventSource | null = null;
       const open = () => {

@@ -1,6 +1,19 @@
 /** The address is the home of what a link restores. Everything reads `route.link`; everything changes it with `go`. */
 import { formatLink, type Link, parseLink } from "../lib/link";
 
+/** In a frame without an address of its own (a notebook's cell) the addresses are a list here, and the page's stays. */
+let apart: string[] | null = null;
+
+export function keepAddressApart(address: string): void {
+  apart = [address];
+  route.link = linkAt(address);
+}
+
+function linkAt(address: string): Link {
+  const { pathname, search } = new URL(address, "http://app");
+  return parseLink(pathname, search);
+}
+
 class Route {
   link = $state.raw<Link>(parseLink(location.pathname, location.search));
 }
@@ -13,8 +26,9 @@ export const route = new Route();
 export function go(change: Partial<Link>, how: "push" | "replace" = "push"): void {
   const next = { ...route.link, ...change };
   const address = formatLink(next);
-  if (address === location.pathname + location.search) return;
-  if (how === "push") history.pushState(null, "", address);
+  if (address === (apart ? apart.at(-1) : location.pathname + location.search)) return;
+  if (apart) apart.splice(how === "push" ? apart.length : -1, 1, address);
+  else if (how === "push") history.pushState(null, "", address);
   else history.replaceState(null, "", address);
   route.link = next;
 }
@@ -25,25 +39,36 @@ export function linkTo(change: Partial<Link>): string {
 }
 
 export function openAddress(address: string): void {
-  history.pushState(null, "", address);
-  route.link = parseLink(location.pathname, location.search);
+  if (apart) apart.push(address);
+  else history.pushState(null, "", address);
+  route.link = linkAt(address);
+}
+
+/** To the address before, where no Back of a browser does that. */
+function goBack(): void {
+  if (!apart) return;
+  if (apart.length > 1) apart.pop();
+  route.link = linkAt(apart.at(-1) ?? "/");
 }
 
 /** Back and Forward, and plain clicks on links of our own. Gives back what ends it. */
 export function startRouter(): () => void {
   const read = () => (route.link = parseLink(location.pathname, location.search));
   const click = (event: MouseEvent) => {
-    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    if (event.defaultPrevented || event.button !== 0) return;
+    if (!apart && (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)) return;
     const link = event.target instanceof Element ? event.target.closest("a") : null;
-    if (!link || link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
+    if (!link || link.target || link.hasAttribute("download") || link.origin !== new URL(document.baseURI).origin) return;
     if (link.pathname.startsWith("/api/")) return;
     event.preventDefault();
     openAddress(link.pathname + link.search);
   };
-  addEventListener("popstate", read);
+  const back = (event: KeyboardEvent) => event.altKey && event.key === "ArrowLeft" && (event.preventDefault(), goBack());
+  const [move, follow] = apart ? (["keydown", back] as const) : (["popstate", read] as const);
+  addEventListener(move, follow as EventListener);
   addEventListener("click", click);
   return () => {
-    removeEventListener("popstate", read);
+    removeEventListener(move, follow as EventListener);
     removeEventListener("click", click);
   };
 }

@@ -18,11 +18,10 @@ export class Player {
   /** Gives back what ends it. */
   open(name: string, id: number): () => void {
     const stop = new AbortController();
-    const address = api.media(name, id, "browser");
     this.source = "";
     this.message = "";
     this.frame = 0;
-    void this.#prepare(address, stop.signal);
+    void this.#prepare(name, id, stop.signal);
     transport()
       .frame(`/api/d/${encodeURIComponent(name)}/sample/${id}/frames`, undefined, stop.signal)
       .then(
@@ -39,17 +38,18 @@ export class Player {
   }
 
   /** Asks until the converted video is there: 202 says that the server is at it. */
-  async #prepare(address: string, signal: AbortSignal): Promise<void> {
+  async #prepare(name: string, id: number, signal: AbortSignal): Promise<void> {
     for (;;) {
-      const answer = await fetch(address, { headers: { range: "bytes=0-0" }, signal }).catch(() => null);
+      const answer = await api.openMedia(name, id, signal).catch(() => null);
       if (signal.aborted) return;
       if (answer?.status === 202) {
         this.message = "This video is being converted to a form that browsers play.";
         await new Promise((done) => setTimeout(done, CONVERTED_MS));
         continue;
       }
-      this.message = answer?.ok ? "" : "This video cannot be played here.";
-      if (answer?.ok) this.source = address;
+      const there = answer !== null && answer.status < 300;
+      this.message = there ? "" : "This video cannot be played here.";
+      if (there) this.source = answer.address;
       return;
     }
   }

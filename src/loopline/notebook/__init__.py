@@ -1,0 +1,1 @@
+"""The app in a notebook cell, over the widget's messages: no port, the same interface."""
