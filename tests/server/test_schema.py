@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ from loopline.server.app import inner_app
 from loopline.server.library import Library
 from loopline.server.serve import Server
 
+ROOT = Path(__file__).parents[2]
+RENEW = "python tools/wire.py && (cd web && npm run types)"
 ENDLESS = "events"
 EXAMPLES = 4
 
@@ -38,6 +41,14 @@ def test_every_operation_has_a_name_and_a_line_of_its_own() -> None:
     assert len(operations) > 35
     assert len({operation["operationId"] for operation in operations}) == len(operations)
     assert all(operation["description"].strip().endswith((".", ")")) for operation in operations)
+
+
+@pytest.mark.skipif(not (ROOT / "web" / "openapi.json").is_file(), reason="no sources of the app here")
+def test_the_browsers_types_come_from_this_schema() -> None:
+    found = (ROOT / "web" / "openapi.json").read_text(encoding="utf-8")
+    schema = inner_app(Library(home=False)).openapi_schema.to_schema()
+    same = json.loads(found) == json.loads(json.dumps(schema))
+    assert same, f"web/openapi.json is not what the server says of itself; renew it: {RENEW}"
 
 
 @pytest.mark.slow

@@ -24,6 +24,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/d/{name}/around": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Around
+         * @description The samples before and after one in a view.
+         */
+        readonly post: operations["around"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/d/{name}/blame": {
         readonly parameters: {
             readonly query?: never;
@@ -186,6 +206,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/d/{name}/embed": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Embed
+         * @description Give every sample a vector under a key, as a job; its result names the embedding.
+         */
+        readonly post: operations["embed"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/d/{name}/evaluations": {
         readonly parameters: {
             readonly query?: never;
@@ -195,9 +235,7 @@ export interface paths {
         };
         /**
          * Asynccallable
-         * @description Wrap a given callable to be called in a thread pool using
-         *     ``anyio.to_thread.run_sync``, keeping a reference to the original callable as
-         *     :attr:`func`
+         * @description Stored evaluations, oldest first.
          */
         readonly get: operations["list_evaluations"];
         readonly put?: never;
@@ -221,9 +259,7 @@ export interface paths {
         };
         /**
          * Asynccallable
-         * @description Wrap a given callable to be called in a thread pool using
-         *     ``anyio.to_thread.run_sync``, keeping a reference to the original callable as
-         *     :attr:`func`
+         * @description One evaluation: numbers, per class, slices, confusion matrix, calibration, settings.
          */
         readonly get: operations["get_evaluation"];
         readonly put?: never;
@@ -250,6 +286,26 @@ export interface paths {
          * @description Precision over recall.
          */
         readonly get: operations["get_curve"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/d/{name}/evaluations/{key}/next": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * NextSteps
+         * @description What to do next, by falling expected gain. Measures the evaluation's snapshot again: seconds.
+         */
+        readonly get: operations["next_steps"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -398,6 +454,27 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/d/{name}/points/{key}/parts": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Parts
+         * @description A frame in the order of the points: part u1 (index in `values`; 254 another value, 255 none) · view u1: the view
+         *     has it · sample f8. Header: values [text], counts [of each], snapshot.
+         */
+        readonly post: operations["parts"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/d/{name}/restore": {
         readonly parameters: {
             readonly query?: never;
@@ -412,6 +489,26 @@ export interface paths {
          * @description Make everything as it was at a version, as a new snapshot.
          */
         readonly post: operations["restore"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/d/{name}/runs": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * ListRuns
+         * @description What ran over this data set, newest first: on which snapshot, with what, by whom, when.
+         */
+        readonly get: operations["list_runs"];
+        readonly put?: never;
+        readonly post?: never;
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -472,6 +569,26 @@ export interface paths {
          * @description Set one column of the chosen samples or objects to one value.
          */
         readonly post: operations["set_column"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/d/{name}/similar": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Similar
+         * @description What is most like some samples or objects, by an embedding; the most alike first.
+         */
+        readonly post: operations["similar"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -567,9 +684,7 @@ export interface paths {
         };
         /**
          * Asynccallable
-         * @description Wrap a given callable to be called in a thread pool using
-         *     ``anyio.to_thread.run_sync``, keeping a reference to the original callable as
-         *     :attr:`func`
+         * @description The named snapshots, oldest first.
          */
         readonly get: operations["list_versions"];
         readonly put?: never;
@@ -633,9 +748,7 @@ export interface paths {
         };
         /**
          * Asynccallable
-         * @description Wrap a given callable to be called in a thread pool using
-         *     ``anyio.to_thread.run_sync``, keeping a reference to the original callable as
-         *     :attr:`func`
+         * @description Saved views, by name.
          */
         readonly get: operations["list_views"];
         readonly put?: never;
@@ -776,6 +889,19 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** AroundIn */
+        readonly AroundIn: {
+            /** @default 64 */
+            readonly count?: number;
+            readonly id: number;
+            readonly view?: components["schemas"]["ViewSpec"];
+        };
+        /** AroundOut */
+        readonly AroundOut: {
+            readonly ids: readonly number[];
+            readonly offset: number;
+            readonly position: number | null;
+        };
         /** BetweenIn */
         readonly BetweenIn: {
             /** @default now */
@@ -931,6 +1057,13 @@ export interface components {
                 readonly [key: string]: string | number | boolean | null;
             } | unknown)[];
             readonly field: string;
+        };
+        /** EmbedIn */
+        readonly EmbedIn: {
+            readonly field?: string | null;
+            readonly key: string;
+            /** @default histogram */
+            readonly model?: string;
         };
         /** EvaluateIn */
         readonly EvaluateIn: {
@@ -1112,6 +1245,12 @@ export interface components {
             readonly offset?: number;
             readonly view?: components["schemas"]["ViewSpec"];
         };
+        /** PartsIn */
+        readonly PartsIn: {
+            /** @default  */
+            readonly by?: string;
+            readonly view?: components["schemas"]["ViewSpec"];
+        };
         /** Problem */
         readonly Problem: {
             readonly column?: number | null;
@@ -1131,6 +1270,22 @@ export interface components {
         /** RestoreIn */
         readonly RestoreIn: {
             readonly version: string;
+        };
+        /** RunOut */
+        readonly RunOut: {
+            readonly author: string;
+            readonly code: {
+                readonly [key: string]: string;
+            };
+            readonly finished_at: string | null;
+            readonly id: number;
+            readonly kind: string;
+            readonly parameters: {
+                readonly [key: string]: unknown;
+            };
+            readonly snapshot: number;
+            readonly started_at: string;
+            readonly status: string;
         };
         /** SampleOut */
         readonly SampleOut: {
@@ -1173,6 +1328,34 @@ export interface components {
             readonly column: string;
             readonly selection: components["schemas"]["Selection"];
             readonly value: string | number | boolean | null;
+        };
+        /** SimilarIn */
+        readonly SimilarIn: {
+            /** @default 12 */
+            readonly count?: number;
+            readonly ids: readonly (number | unknown)[];
+            readonly key: string;
+        };
+        /** SimilarOut */
+        readonly SimilarOut: {
+            readonly id: number;
+            readonly sample_id: number;
+            readonly similarity: number;
+        };
+        /** StepOut */
+        readonly StepOut: {
+            readonly assumes: string;
+            readonly expected: number;
+            readonly family: string;
+            readonly field: string;
+            readonly gain: number;
+            readonly how: string;
+            readonly ids: readonly number[];
+            readonly kind: string;
+            readonly objects: number;
+            readonly side: string;
+            readonly title: string;
+            readonly where: string | null;
         };
         /** TableCounts */
         readonly TableCounts: {
@@ -1285,6 +1468,48 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["DatasetOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    readonly around: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description name of a data set */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["AroundIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Request fulfilled, document follows */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["AroundOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
@@ -1642,6 +1867,48 @@ export interface operations {
             };
         };
     };
+    readonly embed: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description name of a data set */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["EmbedIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Request accepted, processing continues off-line */
+            readonly 202: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
+                    };
+                };
+            };
+        };
+    };
     readonly list_evaluations: {
         readonly parameters: {
             readonly query?: never;
@@ -1825,6 +2092,48 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["CurveOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    readonly next_steps: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description steps wanted */
+                readonly limit?: number;
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly key: string;
+                /** @description name of a data set */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Request fulfilled, document follows */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": readonly components["schemas"]["StepOut"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
@@ -2136,6 +2445,49 @@ export interface operations {
             };
         };
     };
+    readonly parts: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly key: string;
+                /** @description name of a data set */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["PartsIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Request fulfilled, document follows */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/x-loopline-columns": string;
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
+                    };
+                };
+            };
+        };
+    };
     readonly restore: {
         readonly parameters: {
             readonly query?: never;
@@ -2159,6 +2511,44 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Changed"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    readonly list_runs: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description name of a data set */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Request fulfilled, document follows */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": readonly components["schemas"]["RunOut"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
@@ -2282,6 +2672,48 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Changed"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    readonly similar: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description name of a data set */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["SimilarIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Request fulfilled, document follows */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": readonly components["schemas"]["SimilarOut"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
