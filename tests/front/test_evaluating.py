@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pydoc
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ from loopline.errors import BadValue, QueryError, SchemaError, UnknownField
 from loopline.evaluate.metric import Metric
 from loopline.evaluate.record import record_from_bytes
 from loopline.evaluate.registry import register, unregister
+from loopline.front.evaluating import verb
 from loopline.runs import records
 from loopline.store import edits
 from tests.front.evaluating_worlds import Box, add_boxes, copied, data_set, scene
@@ -135,7 +139,7 @@ def test_stored_numbers_come_back_as_they_were_and_again_from_the_settings(ds: l
     ev = ds.evaluate(truth="gt", predicted="pred", slices=["label", "box.w < 20"], replicates=20, seed=3)
     kept = ds.evaluation("ev1")
     assert kept.record.to_json(curves=True) == ev.record.to_json(curves=True)
-    assert np.array_equal(kept.precision, ev.record.precision, equal_nan=True)
+    assert np.array_equal(kept.record.precision, ev.record.precision, equal_nan=True)
     again = ds.rerun_evaluation("ev1")
     for name in ("numbers", "intervals", "slices", "per_class", "counts"):
         assert again.to_json()[name] == ev.to_json()[name]
@@ -144,7 +148,7 @@ def test_stored_numbers_come_back_as_they_were_and_again_from_the_settings(ds: l
     changed = ds.rerun_evaluation("ev1", save_as="later", now=True)
     assert changed.counts != ev.counts
     assert [e.key for e in ds.evaluations()] == ["ev1", "later"]
-    assert kept.curve(iou=0.5).precision.shape == (101,)
+    assert kept.record.curve(iou=0.5).precision.shape == (101,)
     assert record_from_bytes(ev.record.to_bytes()).to_json() == ev.to_json()
 
 
@@ -282,3 +286,11 @@ def test_the_folder_of_metrics_is_the_verb(world: ll.Dataset) -> None:
         ll.evaluate(world, truth="gt", predicted="pred", save=False).ap
         == world.evaluate(truth="gt", predicted="pred").ap
     )
+
+
+def test_help_shows_the_verb_although_the_name_is_also_a_package() -> None:
+    assert list(inspect.signature(ll.evaluate).parameters) == list(inspect.signature(verb.evaluate).parameters)
+    told = pydoc.plain(pydoc.render_doc(ll.evaluate))
+    assert "truth: 'str'" in told
+    assert "bad_rows    rows that cannot be measured" in told
+    assert importlib.import_module("loopline.evaluate.coco").evaluate is not ll.evaluate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 import loopline as ll
 from loopline.errors import BadValue
@@ -188,6 +191,39 @@ def test_what_real_detectors_reach_is_what_pycocotools_says(shared_data: Path, f
             assert {n: ev.numbers[n] for n in expected} == pytest.approx(expected, abs=1e-8)
             tried += 1
     assert tried
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_keypoints_of_a_data_set_have_the_ten_numbers_of_pycocotools(
+    shared_data: Path, tmp_path: Path, seed: int
+) -> None:
+    file = shared_data / "coco_keypoints" / "test_coco.json"
+    rng = np.random.default_rng(seed)
+    results = []
+    for one in json.loads(file.read_text())["annotations"]:
+        for _ in range(int(rng.integers(1, 4))):
+            points = np.array(one["keypoints"], float).reshape(17, 3)
+            if not points[:, 2].any() or rng.random() < 0.1:
+                points[:, :2] = rng.uniform(0, 400, (17, 2))
+            points[:, :2] += rng.normal(0, rng.uniform(0.005, 0.08) * one["area"] ** 0.5, (17, 2))
+            points[:, 2] = 1
+            row = {"image_id": one["image_id"], "category_id": 1, "keypoints": points.round(2).ravel().tolist()}
+            results.append({**row, "score": round(float(rng.uniform(0.1, 1)), 1)})  # with ties
+    (tmp_path / "guesses.json").write_text(json.dumps(results))
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = COCO(str(file))
+        theirs = COCOeval(truth, truth.loadRes(str(tmp_path / "guesses.json")), "keypoints")
+        theirs.evaluate()
+        theirs.accumulate()
+        theirs.summarize()
+    ds = ll.create("people")
+    ds.add(file, field="gt", read_media=False)
+    ds.add(tmp_path / "guesses.json", field="guesses", read_media=False)
+    ev = ds.evaluate(truth="gt", predicted="guesses", protocol="coco_keypoints")
+    names = ("AP", "AP50", "AP75", "APmedium", "APlarge", "AR", "AR50", "AR75", "ARmedium", "ARlarge")
+    assert [ev.numbers[n] for n in names] == pytest.approx(theirs.stats.tolist(), abs=1e-12)
+    assert 0.1 < ev.ap < 0.9
+    assert ds.objects("guesses").where("ev1.outcome == 'tp'").count() == ev.counts["tp"]
 
 
 def test_lvis_leaves_out_what_nobody_looked_for(tmp_path: Path) -> None:
