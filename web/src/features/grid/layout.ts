@@ -35,16 +35,24 @@ export function layOut(aspects: Uint8Array, width: number, size: number, gap: nu
 
 type Rows = Pick<Layout, "start" | "top" | "rowHeight" | "height">;
 
+/** Memory is asked for by the rows that are likely, not a row per tile: its first touch is most of the time for a million. */
 function justified(aspects: Uint8Array, width: number, size: number, gap: number): Rows {
   const n = aspects.length;
-  const start = new Uint32Array(n + 1);
-  const top = new Float64Array(n + 1);
-  const rowHeight = new Float32Array(n);
+  let space = Math.min(n, 64 + Math.ceil((n * (size + gap)) / Math.max(1, width)));
+  let start = new Uint32Array(space + 1);
+  let top = new Float64Array(space + 1);
+  let rowHeight = new Float32Array(space);
   let rows = 0;
   let first = 0;
   let sum = 0;
   let y = 0;
   const close = (end: number, ratio: number, full: boolean) => {
+    if (rows === space) {
+      space = Math.min(n, 2 * space);
+      start = longer(start, new Uint32Array(space + 1));
+      top = longer(top, new Float64Array(space + 1));
+      rowHeight = longer(rowHeight, new Float32Array(space));
+    }
     const room = width - gap * (end - first - 1);
     const height = full ? room / ratio : Math.min(size, room / ratio);
     rowHeight[rows] = height;
@@ -57,25 +65,31 @@ function justified(aspects: Uint8Array, width: number, size: number, gap: number
   for (let i = 0; i < n; i++) {
     const ratio = RATIOS[aspects[i] ?? 128] ?? 1;
     const inRow = i - first;
-    const without = inRow > 0 ? (width - gap * (inRow - 1)) / sum : Infinity;
-    const withIt = (width - gap * inRow) / (sum + ratio);
-    if (withIt <= size) {
-      // Close the row with or without this tile, whichever is nearer to the wanted height.
-      if (inRow > 0 && without - size < size - withIt) {
-        close(i, sum, true);
-        sum = ratio;
-        if (width / ratio <= size) {
-          close(i + 1, ratio, true);
-          sum = 0;
-        }
-      } else {
-        close(i + 1, sum + ratio, true);
+    const room = width - gap * inRow;
+    if (room > size * (sum + ratio)) {
+      sum += ratio;
+      continue;
+    }
+    // Close the row with or without this tile, whichever is nearer to the wanted height.
+    if (inRow > 0 && (room + gap) / sum - size < size - room / (sum + ratio)) {
+      close(i, sum, true);
+      sum = ratio;
+      if (width / ratio <= size) {
+        close(i + 1, ratio, true);
         sum = 0;
       }
-    } else sum += ratio;
+    } else {
+      close(i + 1, sum + ratio, true);
+      sum = 0;
+    }
   }
   if (first < n) close(n, sum, false);
-  return { start: start.slice(0, rows + 1), top: top.slice(0, rows + 1), rowHeight: rowHeight.slice(0, rows), height: Math.max(0, y - gap) };
+  return { start: start.subarray(0, rows + 1), top: top.subarray(0, rows + 1), rowHeight: rowHeight.subarray(0, rows), height: Math.max(0, y - gap) };
+}
+
+function longer<T extends Uint32Array | Float32Array | Float64Array>(old: T, into: T): T {
+  into.set(old);
+  return into;
 }
 
 function regular(n: number, width: number, size: number, gap: number): Rows {
