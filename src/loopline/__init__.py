@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from loopline.front.opening import drop as drop
     from loopline.front.opening import list_datasets as list_datasets
     from loopline.front.opening import open_dataset as open
+    from loopline.front.zoo.entries import list_zoo as list_zoo
+    from loopline.front.zoo.take import from_zoo as from_zoo
     from loopline.kernel.schema import Column as Column
     from loopline.kernel.schema import LabelField as LabelField
     from loopline.models.load import load as load_model
@@ -44,7 +46,9 @@ _HOMES = {
     "create": ("loopline.front.opening", "create"),
     "drop": ("loopline.front.opening", "drop"),
     "evaluate": ("loopline", "evaluate"),  # the folder of metrics, which is also the verb: see _Verb
+    "from_zoo": ("loopline.front.zoo.take", "from_zoo"),
     "list_datasets": ("loopline.front.opening", "list_datasets"),
+    "list_zoo": ("loopline.front.zoo.entries", "list_zoo"),
     "open": ("loopline.front.opening", "open_dataset"),
     "Column": ("loopline.kernel.schema", "Column"),
     "LabelField": ("loopline.kernel.schema", "LabelField"),
@@ -69,7 +73,9 @@ __all__ = [
     "create",
     "drop",
     "evaluate",
+    "from_zoo",
     "list_datasets",
+    "list_zoo",
     "load_model",
     "open",
     "show",

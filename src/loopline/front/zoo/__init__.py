@@ -1,0 +1,1 @@
+"""Public data sets that Loopline knows by name: what they are, and taking one."""
