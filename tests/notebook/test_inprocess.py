@@ -77,7 +77,8 @@ async def _lifespan(receive: Any, send: Any) -> None:
 def test_small_pieces_are_gathered_and_none_waits_for_the_next() -> None:
     async def trickle(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
-            return await _lifespan(receive, send)
+            await _lifespan(receive, send)
+            return
         await send({"type": "http.response.start", "status": 200, "headers": []})
         for _ in range(100):
             await send({"type": "http.response.body", "body": b"x" * 10, "more_body": True})

@@ -18,6 +18,7 @@ import loopline as ll
 from loopline.errors import BadValue, LooplineError, MissingDependency
 from loopline.notebook import show as showing
 
+pytest.importorskip("IPython", reason="the notebook extra is not installed")
 pytest.importorskip("anywidget", reason="the notebook extra is not installed")
 
 from loopline.notebook import widget as widgets
@@ -27,7 +28,6 @@ from loopline.notebook import widget as widgets
 def notebook(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A process that takes itself for a kernel, with an app that is built."""
     shell = types.SimpleNamespace(kernel=object())
-    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
     monkeypatch.setattr("IPython.get_ipython", lambda: shell)
     built = tmp_path_factory.mktemp("static")
     for name in ("widget.js", "app.js", "app.css"):
@@ -45,7 +45,7 @@ def tell(app: Any, **doing: object) -> None:
 def test_a_notebook_gets_the_widget_at_the_view(ds: ll.Dataset) -> None:
     app = ll.show(ds.where("width > 120").sort("-width"), height=400)
     assert isinstance(app, widgets.NotebookApp)
-    assert app.link == "/d/shapes?q=width+%3E+120&sort=-width"
+    assert app.link == "/d/shapes?sort=-width&q=width+%3E+120"
     assert (app.height, app._esm) == (400, "/* widget.js */")
     assert app.view.count() == 4
     assert app.selected.count() == 0
@@ -139,5 +139,5 @@ def test_a_prompt_in_a_terminal_is_no_notebook(monkeypatch: pytest.MonkeyPatch) 
     assert not showing.in_notebook()
     monkeypatch.setattr("IPython.get_ipython", lambda: None)
     assert not showing.in_notebook()
-    monkeypatch.delitem(sys.modules, "ipykernel")
+    monkeypatch.delitem(sys.modules, "IPython")
     assert not showing.in_notebook()

@@ -66,12 +66,9 @@ def in_cell(what: Dataset | View | ObjectView | None, height: int) -> NotebookAp
 
 def in_notebook() -> bool:
     """Whether this is the kernel of a notebook. A terminal's prompt is not: it draws no widgets."""
-    if "ipykernel" not in sys.modules and "google.colab" not in sys.modules and "pyodide_kernel" not in sys.modules:
-        return False
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    return shell is not None and getattr(shell, "kernel", None) is not None
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return getattr(shell, "kernel", None) is not None
 
 
 def close() -> None:

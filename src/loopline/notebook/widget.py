@@ -37,9 +37,9 @@ class NotebookApp(anywidget.AnyWidget):
     def __init__(
         self, app: InProcess, library: Library, link: str, spec: tuple[str, ViewSpec] | None, height: int
     ) -> None:
-        super().__init__(_esm=_glue(), link=link, height=max(LEAST_HEIGHT, height))
         self._library = library
-        self._bridge = Bridge(app, self._tell, app_code)
+        self._bridge = Bridge(app, self._tell, app_code)  # first: a widget that could not be made is closed, too
+        super().__init__(_esm=_glue(), link=link, height=max(LEAST_HEIGHT, height))
         self._still = None if spec is None else contact_sheet(app, spec[0], msgspec.to_builtins(spec[1]))
         if spec is not None:
             self._bridge.doing = msgspec.structs.replace(
