@@ -39,12 +39,17 @@ def points(shown: Shown, key: str, snapshot: int | None) -> bytes:
 
     def make() -> _Points:
         places = plane(matrix)
-        order = np.random.default_rng(_SEED).permutation(len(ids))
+        order = shuffled(len(ids))
         columns = {"x": places[order, 0], "y": places[order, 1], "id": ids[order].astype(np.float64)}
         extra: dict[str, object] = {"owner": found.owner, "method": "pca", "snapshot": at, "count": len(ids)}
         return _Points(frame(columns, extra))
 
     return _KEPT.get((str(shown.lake.location), key, found.revision, len(ids), at), make).packed
+
+
+def shuffled(count: int) -> npt.NDArray[np.int64]:
+    """The order that points are sent in."""
+    return np.random.default_rng(_SEED).permutation(count)
 
 
 def plane(matrix: npt.NDArray[np.float16]) -> Places:

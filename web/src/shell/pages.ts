@@ -2,6 +2,8 @@
 import GitBranch from "@lucide/svelte/icons/git-branch";
 import ChartSpline from "@lucide/svelte/icons/chart-spline";
 import LayoutGrid from "@lucide/svelte/icons/layout-grid";
+import MapIcon from "@lucide/svelte/icons/chart-scatter";
+import Play from "@lucide/svelte/icons/play";
 import type { Component } from "svelte";
 
 export interface Page {
@@ -37,12 +39,28 @@ export const pages: readonly Page[] = [
     load: () => import("../features/compare/Compare.svelte"),
   },
   {
+    segment: "map",
+    label: "Map",
+    letter: "m",
+    icon: MapIcon,
+    of: "dataset",
+    load: () => import("../features/map/Map.svelte"),
+  },
+  {
     segment: "versions",
     label: "Versions",
     letter: "v",
     icon: GitBranch,
     of: "dataset",
     load: () => import("../features/versions/Versions.svelte"),
+  },
+  {
+    segment: "runs",
+    label: "Runs",
+    letter: "r",
+    icon: Play,
+    of: "dataset",
+    load: () => import("../features/runs/Runs.svelte"),
   },
   {
     segment: "s",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cellQuery, chosenOf, type Evaluation, gain, leading, mixUps, numberRows, pick, share, sliceLink } from "./measured";
+import { cellQuery, chosenOf, type Evaluation, gain, leading, mixUps, numberRows, pick, share, sliceQuery } from "./measured";
 
 const ev: Evaluation = {
   key: "ev1", task: "detection", protocol: "coco", truth: "gt", predicted: "yolo", snapshot: 4, at: "", author: "", samples: 9, main: "AP",
@@ -54,7 +54,7 @@ describe("a cell of the matrix", () => {
   });
 });
 
-it("a slice opens as objects where its condition is on them", () => {
-  expect(sliceLink("box.rel_area < 0.05", "gt", ["label", "box.rel_area"], ["weather"])).toEqual({ q: "box.rel_area < 0.05", objects: "gt" });
-  expect(sliceLink("weather == 'rain'", "gt", ["label"], ["weather"])).toEqual({ q: "weather == 'rain'", objects: "" });
+it("a slice is of samples: those with such an object where its condition is on objects", () => {
+  expect(sliceQuery("box.rel_area < 0.05", "gt", ["label", "box.rel_area"], ["weather"])).toBe("gt.any(box.rel_area < 0.05)");
+  expect(sliceQuery("weather == 'rain'", "gt", ["label"], ["weather"])).toBe("weather == 'rain'");
 });

@@ -155,9 +155,9 @@ export function mixUps(confusion: readonly (readonly number[])[], classes: numbe
   return found.sort((a, b) => b.count - a.count).slice(0, most);
 }
 
-/** The condition that a slice is named by is on objects where it names what only objects have. */
-export function sliceLink(name: string, truth: string, objectNames: readonly string[], columns: readonly string[]): { q: string; objects: string } {
+/** The samples of a slice: its condition, or those with an object of the truth that meets it, where only objects have what it names. */
+export function sliceQuery(name: string, truth: string, objectNames: readonly string[], columns: readonly string[]): string {
   const first = /^(?:not\s+)?\(*\s*([A-Za-z_]\w*)/.exec(name)?.[1] ?? "";
   const ofObjects = !columns.includes(first) && objectNames.some((other) => other === first || other.startsWith(`${first}.`));
-  return { q: name, objects: ofObjects ? truth : "" };
+  return ofObjects ? `${truth}.any(${name})` : name;
 }
