@@ -53,8 +53,16 @@ def test_the_figures_of_tud_campus_come_out(shared_data: Path) -> None:
     for ours, theirs in (("hota", ("HOTA", "HOTA")), ("mota", ("CLEAR", "MOTA")), ("idf1", ("Identity", "IDF1"))):
         assert ev.numbers[ours] == pytest.approx(wanted[theirs[0]][theirs[1]], abs=1e-5)
     assert ev.ap == ev.numbers["hota"]
-    with pytest.raises(BadValue, match="no matches"):
-        _ = ev.matches
+    counts = {name: wanted["CLEAR"][f"CLR_{name.upper()}"] for name in ("tp", "fp", "fn")}
+    assert ev.counts == {**counts, "ignored": 0}
+    for name, field in (("tp", "gt"), ("tp", "pred"), ("fp", "pred"), ("fn", "gt")):
+        assert ds.objects(field).where(f"ev1.outcome == '{name}'").count() == counts[name]
+    found = ds.objects("pred").where("ev1.outcome == 'tp'").to_arrow(["frame", "ev1.iou", "ev1.partner_id"])
+    assert np.mean(found["ev1.iou"].to_numpy()) == pytest.approx(wanted["CLEAR"]["MOTP"], abs=1e-5)
+    frame_of = dict(
+        zip(*(ds.objects("gt").to_arrow(["id", "frame"])[n].to_pylist() for n in ("id", "frame")), strict=True)
+    )
+    assert [frame_of[i] for i in found["ev1.partner_id"].to_pylist()] == found["frame"].to_pylist()
 
 
 def test_the_figures_of_open_images_come_out(shared_data: Path) -> None:
@@ -274,3 +282,21 @@ def test_evaluations_live_in_a_team_s_catalog_too(postgres_database: str, tmp_pa
         assert ds.where("pred.any(ev1.outcome == 'tp')").count() == 1
         ds.drop_evaluation("ev1")
         assert ds.evaluations() == []
+
+
+def test_pictures_of_a_sequence_are_frames_and_their_boxes_have_outcomes(tmp_path: Path) -> None:
+    images = [
+        {"id": i, "file_name": f"{i}.jpg", "width": 100, "height": 100, "sequence": "abb"[i - 1], "frame_index": i}
+        for i in (1, 2, 3)
+    ]
+    (tmp_path / "t.json").write_text(json.dumps({"images": images, "annotations": [], "categories": []}))
+    ds = ll.create("walk")
+    ds.add(tmp_path / "t.json", field="none", read_media=False)
+    box = {"x": [0.0, 0.0, 50.0], "y": [0.0] * 3, "w": [10.0] * 3, "h": [10.0] * 3, "label": ["man"] * 3}
+    add_rows(ds, "gt", "box", {"sample": [3, 2, 3], "track_id": [1, 1, 2], **box}, classes=["man"])
+    add_rows(ds, "said", "box", {"sample": [1, 2, 3], "track_id": [7, 7, 7], **box}, classes=["man"])
+    ev = ds.evaluate(truth="gt", predicted="said", protocol="tracking")
+    assert ev.counts == {"tp": 2, "fp": 1, "fn": 1, "ignored": 0}
+    missed = ds.objects("gt").where("ev1.outcome == 'fn'").to_arrow(["sample_id", "track_id"]).to_pylist()
+    assert missed == [{"sample_id": int(ds.view().ids()[2]), "track_id": 1}]
+    assert ds.where("said.any(ev1.outcome == 'fp')").ids().tolist() == ds.view().ids()[:1].tolist()

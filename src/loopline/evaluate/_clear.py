@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loopline.evaluate._arrays import share
+from loopline.evaluate._arrays import FloatArray, IntArray, share
 from loopline.evaluate._overlap import EPS, Frame, best_assignment
 from loopline.evaluate.metric import flat_numbers
 
@@ -71,13 +71,26 @@ class ClearReport:
         return flat_numbers(self)
 
 
-def clear_terms(frames: Sequence[Frame], true_tracks: int, threshold: float) -> ClearTerms:
-    """The counts of one video. True tracks are indices 0 … true_tracks - 1."""
+@dataclass(frozen=True, slots=True, eq=False)
+class ClearPairs:
+    """The p matches of one video. true, predicted: which box of its side, counted through all frames · iou: of the two."""
+
+    true: IntArray
+    predicted: IntArray
+    iou: FloatArray
+
+
+def clear_terms(frames: Sequence[Frame], true_tracks: int, threshold: float) -> tuple[ClearTerms, ClearPairs]:
+    """The counts and the matches of one video. True tracks are indices 0 … true_tracks - 1."""
     present, found, pieces = (np.zeros(true_tracks, np.int64) for _ in range(3))
     last_ever, last_frame = np.full(true_tracks, -1), np.full(true_tracks, -1)
     tp = fp = fn = idsw = 0
     total: list[float] = []
+    pairs: list[tuple[IntArray, IntArray]] = []
+    next_true = next_predicted = 0
     for frame in frames:
+        first_true, first_predicted = next_true, next_predicted
+        next_true, next_predicted = next_true + frame.true.size, next_predicted + frame.predicted.size
         present[frame.true] += 1
         if not frame.true.size or not frame.predicted.size:
             fn, fp = fn + frame.true.size, fp + frame.predicted.size
@@ -95,9 +108,10 @@ def clear_terms(frames: Sequence[Frame], true_tracks: int, threshold: float) -> 
         found[true] += 1
         tp, fn, fp = tp + rows.size, fn + frame.true.size - rows.size, fp + frame.predicted.size - rows.size
         total.extend(frame.iou[rows, columns].tolist())
+        pairs.append((rows + first_true, columns + first_predicted))
     part = found / np.maximum(present, 1)
     mostly, partly = int((part > 0.8).sum()), int((part >= 0.2).sum())
-    return ClearTerms(
+    terms = ClearTerms(
         true=int(present.sum()),
         tp=tp,
         fp=fp,
@@ -110,6 +124,9 @@ def clear_terms(frames: Sequence[Frame], true_tracks: int, threshold: float) -> 
         iou=math.fsum(total),
         frames=len(frames),
     )
+    nothing = np.zeros(0, np.int64)
+    true_boxes, guesses = (np.concatenate([nothing, *(pair[side] for pair in pairs)]) for side in (0, 1))
+    return terms, ClearPairs(true_boxes, guesses, np.array(total, np.float64))
 
 
 def clear_report(videos: Sequence[ClearTerms]) -> ClearReport:

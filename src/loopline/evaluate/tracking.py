@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from loopline.errors import BadValue
 from loopline.evaluate._arrays import FloatArray, IntArray, finite, same_length
-from loopline.evaluate._clear import ClearReport, ClearTerms, clear_report, clear_terms
+from loopline.evaluate._clear import ClearPairs, ClearReport, ClearTerms, clear_report, clear_terms
 from loopline.evaluate._hota import HotaReport, HotaTerms, hota_report, hota_terms
 from loopline.evaluate._identity import IdentityReport, IdentityTerms, identity_report, identity_terms
 from loopline.evaluate._overlap import Frame, pair_iou
@@ -148,15 +148,21 @@ def finish(state: State, options: TrackingOptions = TrackingOptions()) -> Tracki
 
 def video_terms(truth: Tracks, predicted: Tracks, options: TrackingOptions = TrackingOptions()) -> VideoTerms:
     """The sums of one video."""
+    return _matched(truth, predicted, options)[0]
+
+
+def _matched(truth: Tracks, predicted: Tracks, options: TrackingOptions) -> tuple[VideoTerms, ClearPairs]:
     true_ids, true_at = np.unique(truth.track_id, return_inverse=True)
     guess_ids, guess_at = np.unique(predicted.track_id, return_inverse=True)
     frames = tuple(_frames(truth, predicted, true_at, guess_at))
     sizes = (len(true_ids), len(guess_ids))
-    return VideoTerms(
-        clear=clear_terms(frames, sizes[0], options.iou_threshold),
+    clear, pairs = clear_terms(frames, sizes[0], options.iou_threshold)
+    terms = VideoTerms(
+        clear=clear,
         identity=identity_terms(frames, *sizes, options.iou_threshold),
         hota=hota_terms(frames, *sizes, options.alphas),
     )
+    return terms, pairs
 
 
 def _frames(
@@ -185,13 +191,37 @@ def update_tables(
     state: State, truth: pa.Table, predicted: pa.Table, options: TrackingOptions = TrackingOptions()
 ) -> State:
     """The state with the videos of a batch, each class of a video on its own. Rows without a track_id are an error."""
+    return (*state, *(terms for terms, _ in _matched_tables(truth, predicted, options)))
+
+
+def report_of_tables(
+    truth: pa.Table, predicted: pa.Table, options: TrackingOptions = TrackingOptions()
+) -> tuple[TrackingReport, ClearPairs]:
+    """The report of whole videos, and which rows of the two tables match by CLEAR, at `options.iou_threshold`."""
+    videos = list(_matched_tables(truth, predicted, options))
+    nothing = ClearPairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+    pairs = [nothing, *(pairs for _, pairs in videos)]
+    return finish(tuple(terms for terms, _ in videos), options), ClearPairs(
+        np.concatenate([one.true for one in pairs]),
+        np.concatenate([one.predicted for one in pairs]),
+        np.concatenate([one.iou for one in pairs]),
+    )
+
+
+def _matched_tables(
+    truth: pa.Table, predicted: pa.Table, options: TrackingOptions
+) -> Iterator[tuple[VideoTerms, ClearPairs]]:
+    """Video by video; its pairs are rows of the tables."""
     sides = [_by_video(table, side) for table, side in ((truth, "truth"), (predicted, "predictions"))]
-    nothing = tracks([], [], np.zeros((0, 4)))
-    keys = sorted({*sides[0], *sides[1]}, key=repr)
-    return (*state, *(video_terms(sides[0].get(key, nothing), sides[1].get(key, nothing), options) for key in keys))
+    nothing = tracks([], [], np.zeros((0, 4))), np.zeros(0, np.int64)
+    for key in sorted({*sides[0], *sides[1]}, key=repr):
+        (true, true_rows), (guess, guess_rows) = (side.get(key, nothing) for side in sides)
+        terms, pairs = _matched(true, guess, options)
+        yield terms, ClearPairs(true_rows[pairs.true], guess_rows[pairs.predicted], pairs.iou)
 
 
-def _by_video(table: pa.Table, side: str) -> dict[tuple[int, str | None], Tracks]:
+def _by_video(table: pa.Table, side: str) -> dict[tuple[int, str | None], tuple[Tracks, IntArray]]:
+    """Tracks of each video and class, and the row of the table behind each of their boxes."""
     if table["track_id"].null_count or table["frame"].null_count:
         missing = table["track_id"].null_count or table["frame"].null_count
         raise BadValue(f"{missing} boxes have no track or no frame", where=side, hint="leave them out with keep()")
@@ -200,10 +230,10 @@ def _by_video(table: pa.Table, side: str) -> dict[tuple[int, str | None], Tracks
     code = pc.fill_null(label.indices, len(names) - 1).to_numpy(zero_copy_only=False)
     video, frame, track = (table[name].to_numpy() for name in ("sample_id", "frame", "track_id"))
     boxes = np.stack([table[name].to_numpy() for name in "xywh"], axis=1)
-    order = np.lexsort((code, video))
+    order = np.lexsort((track, frame, code, video))
     breaks = np.flatnonzero((np.diff(video[order]) != 0) | (np.diff(code[order]) != 0)) + 1
     return {
-        (int(video[rows[0]]), names[code[rows[0]]]): tracks(frame[rows], track[rows], boxes[rows])
+        (int(video[rows[0]]), names[code[rows[0]]]): (tracks(frame[rows], track[rows], boxes[rows]), rows)
         for rows in np.split(order, breaks)
         if len(rows)
     }

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from loopline.errors import BadValue
 from loopline.evaluate import classification, multilabel, regression, tracking
 from loopline.evaluate._arrays import NAN, AnyArray, FloatArray
+from loopline.evaluate._clear import ClearPairs
 from loopline.evaluate._labels import paired
 from loopline.evaluate.calibration import Reliability, reliability
 from loopline.evaluate.classification import ClassScores
@@ -266,15 +267,29 @@ def measure_tracking(question: Question) -> Answer:
     for field in fields:
         if not {"track_id", "x", "y", "w", "h"} <= set(field.columns()):
             raise BadValue(f"{field.name} holds {field.kind} labels, which have no boxes and tracks")
-        names = ["sample_id", "frame", "track_id", "label", "x", "y", "w", "h"]
+        names = ["id", "sample_id", "frame", "track_id", "label", "x", "y", "w", "h"]
         extra = ["sample.sequence", "sample.frame_index"] if pictures else []
         table = question.view.objects(field.name).to_arrow([*names, *extra])
         rows.append(table)
     refuse_nothing(question.view, rows, fields)
-    if pictures:
-        rows = _by_sequence(rows)
-    report = tracking.finish(tracking.update_tables(tracking.start(), rows[0], rows[1], options), options)
-    return Answer(report=report, numbers=report.numbers())
+    videos = _by_sequence(rows) if pictures else rows
+    report, pairs = tracking.report_of_tables(videos[0], videos[1], options)
+    matches = _track_matches(rows[0], rows[1], pairs)
+    return Answer(report=report, numbers=report.numbers(), counts=_counts(matches), matches=matches)
+
+
+def _track_matches(truth: pa.Table, predicted: pa.Table, pairs: ClearPairs) -> pa.Table:
+    """Outcomes of the boxes of tracks, as CLEAR counts them."""
+    sides = []
+    for side, mine, own, theirs, other in (
+        ("truth", truth, pairs.true, predicted, pairs.predicted),
+        ("predicted", predicted, pairs.predicted, truth, pairs.true),
+    ):
+        partner, iou = np.full(len(mine), -1, np.int64), np.full(len(mine), NAN)
+        partner[own], iou[own] = theirs["id"].to_numpy()[other], pairs.iou
+        outcome = np.where(partner >= 0, "tp", "fn" if side == "truth" else "fp")
+        sides.append(match_rows(side, mine["id"].to_numpy(), mine["sample_id"].to_numpy(), outcome, partner, iou))
+    return pa.concat_tables(sides)
 
 
 def _by_sequence(tables: list[pa.Table]) -> list[pa.Table]:
