@@ -61,6 +61,7 @@ def demo(folder: Path, pictures: Path | None, as_json: bool) -> None:
     place = folder / "trees"
     program = "loopline" if shutil.which("loopline") else sys.argv[0]  # as make runs it, it is not on the path
     for text in (
+        f"app {place}",
         f"info {place}",
         f"query {place} 'crowding > 0.3 and split == \"val\"'",
         f"log {place}",
