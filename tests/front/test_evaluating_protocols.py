@@ -166,7 +166,18 @@ def test_panoptic_segments_are_rows_with_masks(tmp_path: Path) -> None:
     add_rows(ds, "true", "box", true, classes=["a", "b"])
     add_rows(ds, "said", "box", said, classes=["a", "b"])
     ev = ds.evaluate(truth="true", predicted="said", protocol="panoptic")
-    assert (ev.numbers["pq"], ev.counts) == (1.0, {"tp": 2, "fp": 0, "fn": 0})
+    assert (ev.numbers["pq"], ev.counts) == (1.0, {"tp": 2, "fp": 0, "fn": 0, "ignored": 0})
+    rows_now = (
+        ds.evaluate(truth="true", predicted="said", protocol="panoptic", key="again").matches.to_arrow().to_pylist()
+    )
+    label = {row["id"]: row["label"] for row in rows_now}
+    assert [(row["label"], row["iou"], label[row["partner_id"]]) for row in rows_now] == [
+        (name, 1.0, name) for name in ("a", "b", "a", "b")
+    ]
+    add_rows(ds, "less", "box", {**{k: v[:1] for k, v in said.items()}, "label": ["b"]}, classes=["a", "b"])
+    wrong = ds.evaluate(truth="true", predicted="less", protocol="panoptic")
+    assert wrong.counts == {"tp": 0, "fp": 1, "fn": 2, "ignored": 0}
+    assert ds.objects("true").where(f"{wrong.key}.outcome == 'fn'").count() == 2
 
 
 def test_voc_and_coco_agree_on_who_was_found(tmp_path: Path) -> None:

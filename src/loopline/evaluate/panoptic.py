@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -153,10 +153,15 @@ def start(classes: Sequence[str]) -> PanopticState:
 
 def update(state: PanopticState, truth: Segments, predicted: Segments) -> PanopticState:
     """The state with one more picture. Raises BadValue where the maps differ in size or a prediction has no pixel."""
-    count = len(state.counts)
-    of_class, iou, fp, fn = match_segments(truth, predicted)
-    counts = np.stack([np.bincount(x, minlength=count) for x in (of_class, fp, fn)], axis=1)
-    return PanopticState(state.counts + counts, (*state.matches, (of_class, iou)), state.pictures + 1)
+    return add_matching(state, truth, predicted, match_segments(truth, predicted))
+
+
+def add_matching(state: PanopticState, truth: Segments, predicted: Segments, found: Matching) -> PanopticState:
+    """The state with one more picture, whose segments were matched already."""
+    count, of_class = len(state.counts), truth.class_id[found.true]
+    kinds = (of_class, predicted.class_id[found.false], truth.class_id[found.missed])
+    counts = np.stack([np.bincount(x, minlength=count) for x in kinds], axis=1)
+    return PanopticState(state.counts + counts, (*state.matches, (of_class, found.iou)), state.pictures + 1)
 
 
 def merge(a: PanopticState, b: PanopticState) -> PanopticState:
@@ -190,11 +195,23 @@ def panoptic_report(
     return finish(state, classes, things=things)
 
 
-Matching: TypeAlias = tuple[IntArray, FloatArray, IntArray, IntArray]
+@dataclass(frozen=True, slots=True, eq=False)
+class Matching:
+    """The m matches of one picture with s true and p predicted segments.
+
+    true, predicted (m,) int64 rows of each side · iou (m,) · missed (s,) bool · false (p,) bool
+    Neither matched nor missed are crowds, neither matched nor false is what lies on void and crowds.
+    """
+
+    true: IntArray
+    predicted: IntArray
+    iou: FloatArray
+    missed: BoolArray
+    false: BoolArray
 
 
 def match_segments(truth: Segments, predicted: Segments) -> Matching:
-    """(class and IoU of each match, class of each false positive, class of each miss) in one picture."""
+    """Which segments of one picture match. Raises BadValue as `update` does."""
     if truth.ids.shape != predicted.ids.shape:
         raise BadValue(f"the maps differ in size: truth {truth.ids.shape}, predicted {predicted.ids.shape}")
     if (predicted.area == 0).any():
@@ -212,7 +229,7 @@ def match_segments(truth: Segments, predicted: Segments) -> Matching:
     on_crowd = (both * (same_class & truth.crowd[:, None])).sum(axis=0)
     excused = 2 * (on_void + on_crowd) > predicted.area
     false = ~matched.any(axis=0) & ~excused
-    return truth.class_id[rows], iou[rows, columns], predicted.class_id[false], truth.class_id[missed]
+    return Matching(rows.astype(np.int64), columns.astype(np.int64), iou[rows, columns], missed, false)
 
 
 def _overlaps(truth: Segments, predicted: Segments) -> IntArray:

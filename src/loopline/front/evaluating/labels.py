@@ -22,7 +22,7 @@ from loopline.evaluate.calibration import Reliability, reliability
 from loopline.evaluate.classification import ClassScores
 from loopline.evaluate.record import Numbers
 from loopline.evaluate.tracking import TrackingOptions
-from loopline.front.evaluating.protocol import Answer, Protocol, Question, match_rows, options_of
+from loopline.front.evaluating.protocol import Answer, Protocol, Question, match_rows, options_of, tally
 from loopline.front.evaluating.sides import read_rows, refuse_nothing, two_fields
 from loopline.kernel.schema import LabelField
 
@@ -137,7 +137,7 @@ def measure_classification(question: Question) -> Answer:
         numbers=report.numbers(),
         classes=names,
         per_class=_per_class(names, report.by_class),
-        counts=_counts(matches),
+        counts=tally(matches),
         matches=matches,
         confusion=report.confusion,
         reliability=_sure(predicted, chosen, hit),
@@ -198,14 +198,6 @@ def _find(wanted: AnyArray, keys: AnyArray, values: AnyArray) -> AnyArray:
     return np.where(keys[order][place] == wanted, values[order][place], -1)
 
 
-def _counts(matches: pa.Table) -> dict[str, int]:
-    tally = matches.group_by(["side", "outcome"]).aggregate([("id", "count")])
-    names = zip(tally["side"].to_pylist(), tally["outcome"].to_pylist(), strict=True)
-    found = dict(zip(names, tally["id_count"].to_pylist(), strict=True))
-    wanted = (("tp", "predicted"), ("fp", "predicted"), ("fn", "truth"), ("ignored", "predicted"))
-    return {name: int(found.get((side, name), 0)) for name, side in wanted}
-
-
 def _sure(predicted: pa.Table, rows: AnyArray, right: AnyArray) -> Reliability | None:
     if "score" not in predicted.column_names or predicted["score"].null_count:
         return None
@@ -239,7 +231,7 @@ def measure_multilabel(question: Question) -> Answer:
         numbers=report.numbers(),
         classes=names,
         per_class=table,
-        counts=_counts(matches),
+        counts=tally(matches),
         matches=matches,
         reliability=_sure(predicted, said, hit),
     )
@@ -275,7 +267,7 @@ def measure_tracking(question: Question) -> Answer:
     videos = _by_sequence(rows) if pictures else rows
     report, pairs = tracking.report_of_tables(videos[0], videos[1], options)
     matches = _track_matches(rows[0], rows[1], pairs)
-    return Answer(report=report, numbers=report.numbers(), counts=_counts(matches), matches=matches)
+    return Answer(report=report, numbers=report.numbers(), counts=tally(matches), matches=matches)
 
 
 def _track_matches(truth: pa.Table, predicted: pa.Table, pairs: ClearPairs) -> pa.Table:

@@ -20,7 +20,7 @@ from loopline.evaluate._arrays import IntArray
 from loopline.evaluate.panoptic import Segments
 from loopline.formats import _masks
 from loopline.formats._shapes import Fault
-from loopline.front.evaluating.protocol import Answer, Protocol, Question, options_of
+from loopline.front.evaluating.protocol import Answer, Protocol, Question, match_rows, options_of, tally
 from loopline.front.evaluating.sides import two_fields
 from loopline.kernel import rle
 from loopline.kernel.schema import LabelField
@@ -145,19 +145,22 @@ def measure_panoptic(question: Question) -> Answer:
     classes = tuple(dict.fromkeys([*fields[0].classes, *fields[1].classes]))
     place = {name: k for k, name in enumerate(classes)}
     hidden = 0
+    matches: list[pa.Table] = []
     state = panoptic.start(classes)
     columns = ["id", "sample_id", "label", "score", "iscrowd", "mask"]
     for sample, true, guess in _batches(question, fields, columns):
         shape = _shape(sample, [*true, *guess])
-        truth = _segments(true, place, shape)
-        predicted = _segments(sorted(guess, key=lambda r: (r["score"] or 0.0, -r["id"])), place, shape)
+        guess = sorted(guess, key=lambda r: (r["score"] or 0.0, -r["id"]))
+        truth, predicted = _segments(true, place, shape), _segments(guess, place, shape)
         seen = predicted.area > 0
         hidden += int((~seen).sum())
         predicted = Segments(
             predicted.ids, predicted.segment[seen], predicted.class_id[seen], predicted.crowd[seen] & False,
             predicted.area[seen],
         )  # fmt: skip
-        state = panoptic.update(state, truth, predicted)
+        found = panoptic.match_segments(truth, predicted)
+        state = panoptic.add_matching(state, truth, predicted, found)
+        matches += _outcomes(sample, true, [guess[i] for i in np.flatnonzero(seen)], found)
     things = options.things or _things(fields[0], classes)
     report = panoptic.finish(state, classes, things=things or None)
     table = {
@@ -171,15 +174,33 @@ def measure_panoptic(question: Question) -> Answer:
         }
         for k, name in enumerate(classes)
     }
-    counts = {"tp": int(report.tp.sum()), "fp": int(report.fp.sum()), "fn": int(report.fn.sum())}
+    together = pa.concat_tables(matches)
     return Answer(
         report=report,
         numbers=report.numbers(),
         classes=classes,
         per_class=table,
-        counts=counts,
+        counts=tally(together),
+        matches=together,
         dropped={"a segment lies wholly under others": hidden} if hidden else {},
     )
+
+
+def _outcomes(
+    sample: int, true: list[dict[str, Any]], guess: list[dict[str, Any]], found: panoptic.Matching
+) -> list[pa.Table]:
+    """Outcomes of the segments of one picture, the truth's and the visible predicted ones."""
+    tables = []
+    for side, mine, own, wrong, theirs, other in (
+        ("truth", true, found.true, found.missed, guess, found.predicted),
+        ("predicted", guess, found.predicted, found.false, true, found.true),
+    ):
+        partner, iou = np.full(len(mine), -1, np.int64), np.full(len(mine), np.nan)
+        partner[own], iou[own] = np.array([theirs[i]["id"] for i in other], np.int64), found.iou
+        outcome = np.where(partner >= 0, "tp", np.where(wrong, "fn" if side == "truth" else "fp", "ignored"))
+        ids = np.array([row["id"] for row in mine], np.int64)
+        tables.append(match_rows(side, ids, np.full(len(mine), sample, np.int64), outcome, partner, iou))
+    return tables
 
 
 def _shape(sample: int, rows: list[dict[str, Any]]) -> tuple[int, int]:

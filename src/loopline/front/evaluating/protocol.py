@@ -100,3 +100,12 @@ def match_rows(
             "partner_id": pa.array(partner, pa.int64(), mask=np.asarray(partner) < 0),
         }
     )
+
+
+def tally(matches: pa.Table) -> dict[str, int]:
+    """How many objects had each outcome; of ignored ones, the predictions."""
+    counted = matches.group_by(["side", "outcome"]).aggregate([("id", "count")])
+    names = zip(counted["side"].to_pylist(), counted["outcome"].to_pylist(), strict=True)
+    found = dict(zip(names, counted["id_count"].to_pylist(), strict=True))
+    wanted = (("tp", "predicted"), ("fp", "predicted"), ("fn", "truth"), ("ignored", "predicted"))
+    return {name: int(found.get((side, name), 0)) for name, side in wanted}
