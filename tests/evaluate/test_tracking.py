@@ -235,3 +235,27 @@ def test_label_rows_of_a_lake_give_the_same_numbers_and_classes_never_match() ->
     without = predicted.set_column(predicted.column_names.index("track_id"), "track_id", nowhere)
     with pytest.raises(BadValue, match="no track"):
         measure(tr.METRIC, [(truth, without)])
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 4))
+def test_matched_rows_are_as_many_as_counted_and_the_same_in_any_order(seed: int, true: int, guesses: int) -> None:
+    rng = np.random.default_rng(seed)
+
+    def made(tracks: int) -> pa.Table:
+        frame, track = (part.ravel() for part in np.meshgrid(np.arange(5), np.arange(tracks)))
+        box = {name: rng.uniform(0, 4, frame.size) if name in "xy" else np.full(frame.size, 8.0) for name in "xywh"}
+        label = pa.array(rng.choice(["man", "dog"], frame.size).tolist())
+        return pa.table({"sample_id": frame % 2, "frame": frame, "track_id": track, "label": label, **box})
+
+    truth, predicted = made(true), made(guesses)
+    report, pairs = tr.report_of_tables(truth, predicted)
+    assert len(pairs.true) == len(np.unique(pairs.true)) == len(np.unique(pairs.predicted)) == report.clear.tp
+    for name in ("sample_id", "frame", "label"):
+        assert truth[name].take(pairs.true).equals(predicted[name].take(pairs.predicted))
+    assert tr.finish(tr.update_tables(tr.start(), truth, predicted)).numbers() == report.numbers()
+    order = rng.permutation(len(truth))
+    mixed = tr.report_of_tables(truth.take(order), predicted)[1]
+    assert sorted(zip(order[mixed.true], mixed.predicted, strict=True)) == sorted(
+        zip(pairs.true, pairs.predicted, strict=True)
+    )
