@@ -61,16 +61,16 @@ def lines(library: Library) -> list[DatasetLine]:
 
 def _line(shown: Shown) -> DatasetLine:
     ds = shown.dataset
-    info = ds.info()
+    info = shown.info()
     last = ds.log(1)
     at = stamp(last[0].at) if last else ""
-    return DatasetLine(shown.name, info.samples, sum(info.objects.values()), info.snapshot, len(info.versions), at)
+    return DatasetLine(shown.name, info.samples, sum(info.objects.values()), info.snapshot, len(ds.versions()), at)
 
 
 def dataset(shown: Shown, views: list[SavedView], snapshot: int | None = None) -> DatasetOut:
     """Everything that the app's frame needs to know."""
     at = shown.at(snapshot)
-    info = (shown.dataset if snapshot is None else shown.dataset.at(snapshot)).info()
+    info = shown.info(snapshot)
     colors = class_colors(info.schema)
     return DatasetOut(
         name=shown.name,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from loopline.errors import DatasetNotFound, near
-from loopline.front.dataset import Dataset
+from loopline.front.dataset import Dataset, Info
 from loopline.front.opening import list_datasets, open_dataset
 from loopline.query.view import View
 from loopline.server.kept import Kept, KeptApart
@@ -26,6 +26,22 @@ class Shown:
     dataset: Dataset
     resident: Resident
     ready: Ready
+    infos: dict[int, Info] = field(default_factory=dict, repr=False, compare=False)
+
+    def info(self, snapshot: int | None = None) -> Info:
+        """Counts of a snapshot; None: the newest. Counted once: at ten million objects it takes a second.
+
+        Its names of versions are those of the moment of counting, for a version can be named later.
+        """
+        at = self.at(snapshot)
+        found = self.infos.get(at)
+        if found is None:
+            found = (self.dataset if snapshot is None else self.dataset.at(snapshot)).info()
+            # A few are enough: those before and after an edit, and one that is compared with.
+            for old in sorted(self.infos)[:-7]:
+                self.infos.pop(old, None)
+            self.infos[found.snapshot] = found
+        return found
 
     @property
     def lake(self) -> Lake:
