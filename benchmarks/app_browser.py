@@ -82,6 +82,8 @@ def table(found: dict[str, Any]) -> list[tuple[str, str, str]]:
         ]
     if "elements" in found:
         rows.append(("elements in the page", str(found["elements"]), "600"))
+    if "ready_s" in found:
+        rows.append(("pages come from memory after another", f"{found['ready_s']:.1f} s", ""))
     if scroll := found.get("scroll"):
         rows += [
             ("scrolling at 9,000 px/s: mean", f"{scroll['frames_s']:.1f} frames/s", "55"),

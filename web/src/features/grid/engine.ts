@@ -38,6 +38,9 @@ export interface Grid {
 
 const EDGE = 12;
 const AHEAD = 1.25;
+/** While it scrolls, pictures are asked for this many seconds before they come into sight. */
+const LEAD_S = 0.6;
+const FASTEST = 12_000;
 const BASE_STEP = 100_000;
 const DRAG = 5;
 
@@ -50,6 +53,8 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
   let focused = -1;
   let hovered = -1;
   let frame = 0;
+  let speed = 0;
+  let before = { top: 0, time: 0 };
   let set = -1;
   let selecting: { x0: number; y0: number; x1: number; y1: number; add: boolean; live: boolean } | null = null;
   const free: HTMLElement[] = [];
@@ -104,7 +109,17 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
       ctx.globalAlpha = 1;
     }
     elements(tiles);
+    speed = speedNow();
     report(tiles);
+  }
+
+  /** Pixels a second, smoothed; a jump is no speed, and neither is the first step after a rest. */
+  function speedNow(): number {
+    const time = performance.now();
+    const [moved, seconds] = [top - before.top, (time - before.time) / 1000];
+    before = { top, time };
+    if (seconds <= 0 || seconds > 0.3 || Math.abs(moved) > 2 * view.height) return 0;
+    return Math.max(-FASTEST, Math.min(FASTEST, 0.6 * speed + 0.4 * (moved / seconds)));
   }
 
   const placed = (tile: Tile): Rect => ({ x: tile.x + EDGE, y: tile.y + EDGE - top, w: tile.w, h: tile.h });
@@ -160,7 +175,8 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
     if (key === reported) return;
     reported = key;
     const middle = (first + last) / 2;
-    const near = tilesIn(layout, top - EDGE - view.height * AHEAD, top - EDGE + view.height * (1 + AHEAD))
+    const [above, below] = [Math.max(0, -speed) * LEAD_S, Math.max(0, speed) * LEAD_S];
+    const near = tilesIn(layout, top - EDGE - view.height * AHEAD - above, top - EDGE + view.height * (1 + AHEAD) + below)
       .map((tile) => tile.index)
       .sort((a, b) => Math.abs(a - middle) - Math.abs(b - middle));
     const inside = near.filter((index) => index >= first && index <= last).sort((a, b) => a - b);
