@@ -198,7 +198,6 @@ def _interval(found: ll.Evaluation, name: str) -> str | None:
 @command(
     "evaluations",
     examples=[
-        "loopline evaluations masks",
         "loopline evaluations masks ev1 --threshold fp=1,fn=5",
         "loopline evaluations masks ev1 --rerun",
         "loopline evaluations masks ev1 --delete",
