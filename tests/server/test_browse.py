@@ -237,3 +237,12 @@ def test_a_sample_that_leads_out_of_its_root_is_not_served(ds: ll.Dataset, brows
     answer = browser.client.get(f"/api/d/{ds.name}/media/{first}")
     assert answer.status_code == 404
     assert b"outside its root" in answer.content
+
+
+def test_a_control_on_the_objects_that_are_tiles_does_not_narrow_itself(browser: Browser) -> None:
+    spec = {"objects": "truth", "keep": [{"field": "truth", "where": "label == 'bus'", "control": "truth.label"}]}
+    told = browser.post("facets", view=spec, controls=[{"of": "truth.label"}, {"of": "weather"}])
+    assert set(told[0]["values"]) == {"car", "bus"}
+    assert sum(told[0]["view"]) == sum(told[0]["total"])
+    everything = browser.post("view", view={"objects": "truth"})["count"]
+    assert 0 < browser.post("view", view=spec)["count"] < everything

@@ -36,7 +36,7 @@ def _counted(asked: Asked, control: Control) -> tuple[Codes, Ids]:
         codes = resident.histogram(at, control.of, control.bins, control.range)
     else:
         codes = resident.values(at, control.of)
-    kept = asked.kept(codes.field) if codes.field else None
+    kept = asked.kept(codes.field, without=control.of) if codes.field else None
     return codes, resident.counted(at, codes, asked.samples(without=control.of), kept)
 
 

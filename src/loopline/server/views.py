@@ -28,7 +28,7 @@ class Asked:
     at: int
     where: Expr | None
     filters: tuple[tuple[str, Expr], ...]
-    keep: tuple[tuple[str, Expr], ...]
+    keep: tuple[tuple[str, str, Expr], ...]  # field, control, condition
     sort: ops.Sort | None
     field: str  # of the objects that are the rows; "" for samples
     select: tuple[int, ...] | None
@@ -52,9 +52,13 @@ class Asked:
             return None
         return masks[0] if len(masks) == 1 else np.logical_and.reduce(masks)
 
-    def kept(self, field: str) -> Mask | None:
-        """The kept objects of a field; None: all of them."""
-        masks = [self.resident.mask(self.at, condition, name) for name, condition in self.keep if name == field]
+    def kept(self, field: str, *, without: str | None = None) -> Mask | None:
+        """The kept objects of a field, whatever the control `without` asks for; None: all of them."""
+        masks = [
+            self.resident.mask(self.at, condition, name)
+            for name, control, condition in self.keep
+            if name == field and (without is None or control != without)
+        ]
         if not masks:
             return None
         return masks[0] if len(masks) == 1 else np.logical_and.reduce(masks)
@@ -103,7 +107,7 @@ class Asked:
             found.append(ops.Select(self.select))
         if self.sort is not None and not self.field:
             found.append(self.sort)  # before keep, so that it sees all objects, as the conditions do
-        found += [ops.Keep(field, condition) for field, condition in self.keep]
+        found += [ops.Keep(field, condition) for field, _, condition in self.keep]
         if self.field:
             found.append(ops.Objects(self.field))
             if self.select is not None:
@@ -161,7 +165,7 @@ def ask(resident: Resident, spec: ViewSpec) -> Asked:
     keep = []
     for i, one in enumerate(spec.keep):
         known(one.field, f"keep[{i}]")
-        keep.append((one.field, condition(one.where, f"keep[{i}]", Scope(schema, one.field))))
+        keep.append((one.field, one.control, condition(one.where, f"keep[{i}]", Scope(schema, one.field))))
     field = known(spec.objects, "objects") if spec.objects else ""
     sort = sorting(spec.sort, Scope(schema, field or None))
     return Asked(resident, at, where, filters, tuple(keep), sort, field, spec.select, tuple(hints))

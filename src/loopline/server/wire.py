@@ -41,10 +41,11 @@ class FilterSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class KeepSpec(Struct, frozen=True, forbid_unknown_fields=True):
-    """Of a label field only the objects that meet the condition."""
+    """Of a label field only the objects that meet the condition. `control`: the filter control that asks for it."""
 
     field: Name
     where: Text
+    control: Text = ""
 
 
 class ViewSpec(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1170,6 +1170,8 @@ export interface components {
         };
         /** KeepSpec */
         readonly KeepSpec: {
+            /** @default  */
+            readonly control?: string;
             readonly field: string;
             readonly where: string;
         };

@@ -8,7 +8,8 @@ export interface FilterSpec {
 export interface ViewSpec {
   readonly where?: string;
   readonly filters?: readonly FilterSpec[];
-  readonly keep?: readonly { readonly field: string; readonly where: string }[];
+  /** `control`: the filter control that asks for it, which its own counts leave out. */
+  readonly keep?: readonly { readonly field: string; readonly where: string; readonly control?: string }[];
   readonly sort?: string;
   readonly objects?: string;
   readonly select?: readonly number[];

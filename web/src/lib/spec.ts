@@ -30,14 +30,24 @@ export function typeOf(of: string, info: Pick<DatasetInfo, "columns" | "fields">
 export function viewSpec(link: Link, info: DatasetInfo, pinned: number | null): ViewSpec {
   const fields = info.fields.map((field) => field.name);
   const objects = fields.includes(link.objects) ? link.objects : undefined;
-  const filters = link.filters.map((filter: Filter) => ({
-    control: filter.of,
-    where: conditionOf(filter, typeOf(filter.of, info), fields, objects),
-  }));
+  const ofTiles = (filter: Filter): boolean => objects !== undefined && filter.of.startsWith(`${objects}.`);
+  const filters = link.filters
+    .filter((filter) => !ofTiles(filter))
+    .map((filter) => ({ control: filter.of, where: conditionOf(filter, typeOf(filter.of, info), fields) }));
+  // Where tiles are objects, the query and the filters on them say which objects there are.
+  const keep = objects
+    ? [
+        ...(link.q ? [{ field: objects, where: link.q }] : []),
+        ...link.filters
+          .filter(ofTiles)
+          .map((filter) => ({ field: objects, where: conditionOf(filter, typeOf(filter.of, info), fields, objects), control: filter.of })),
+      ]
+    : [];
   const version = info.versions.find((other) => other.name === link.version);
   return {
-    ...(link.q ? { where: link.q } : {}),
+    ...(link.q && !objects ? { where: link.q } : {}),
     ...(filters.length ? { filters } : {}),
+    ...(keep.length ? { keep } : {}),
     ...(link.sort ? { sort: link.sort } : {}),
     ...(objects ? { objects } : {}),
     snapshot: version ? version.snapshot : pinned,
