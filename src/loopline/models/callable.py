@@ -79,6 +79,7 @@ def predictor(
 ) -> FunctionPredictor:
     """A function as a `Predictor`.
 
+    >>> import numpy as np
     >>> found = predictor(lambda pictures: [{"label": ["all"], "x": [0], "y": [0], "w": [9], "h": [9]} for _ in pictures])
     >>> found.predict([np.zeros((9, 9, 3), np.uint8)])["label"].to_pylist()
     ['all']

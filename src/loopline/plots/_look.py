@@ -50,7 +50,7 @@ LOOKS: Final[dict[Theme, Look]] = {
 def cell_text(value: object) -> str:
     """A table cell in words: numbers to four digits, nothing where there is none.
 
-    >>> cell_text(0.12345), cell_text(float("nan")), cell_text(12)
+    >>> cell_text(0.12343), cell_text(float("nan")), cell_text(12)
     ('0.1234', '–', '12')
     """
     if value is None or value != value:
