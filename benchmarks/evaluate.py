@@ -24,7 +24,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _measure import in_process, machine, once_s, peak_memory_mb, table
 
-from loopline.evaluate._arrays import AnyArray
+from loopline.metrics._arrays import AnyArray
 
 CLASSES = 80
 SIDE_PX = 640
@@ -60,9 +60,9 @@ def columns(pictures: int, truths: int, predictions: int, seed: int = 0) -> dict
 
 
 def ours(pictures: int, made: dict[str, AnyArray], *, slices: int, replicates: int) -> dict[str, Any]:
-    from loopline.evaluate import bootstrap, coco, fates
-    from loopline.evaluate import slices as parts
     from loopline.kernel.detections import detections
+    from loopline.metrics import bootstrap, coco, fates
+    from loopline.metrics import slices as parts
 
     names = [f"class {k}" for k in range(CLASSES)]
     every = np.arange(pictures)

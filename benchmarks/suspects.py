@@ -21,10 +21,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from _measure import machine, once_s, table
 
-from loopline.evaluate._pairs import find_pairs
-from loopline.evaluate.suspects import KINDS, find_suspects
-from tests.evaluate.detection_cases import read_coco
-from tests.evaluate.planting import found, plant, precision_and_recall
+from loopline.metrics._pairs import find_pairs
+from loopline.metrics.suspects import KINDS, find_suspects
+from tests.metrics.detection_cases import read_coco
+from tests.metrics.planting import found, plant, precision_and_recall
 
 ROOT = Path(__file__).resolve().parents[1]
 CASES = {

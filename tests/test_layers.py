@@ -13,7 +13,7 @@ LAYERS = (
     {"errors", "kernel"},
     {"store", "media"},
     {"query", "runs", "jobs"},
-    {"formats", "evaluate", "curate", "annotate", "models", "train", "monitor", "plots"},  # the parts
+    {"formats", "metrics", "curate", "annotate", "models", "train", "monitor", "plots"},  # the parts
     {"front", "__init__"},
     {"server", "notebook", "cli", "demo", "__main__"},
 )
@@ -102,7 +102,7 @@ def test_an_edge_that_points_up_is_found(tmp_path: Path) -> None:
 
 
 def test_a_part_that_imports_a_part_is_found(tmp_path: Path) -> None:
-    source = plant(tmp_path, formats__coco="import loopline.evaluate.detection", evaluate__detection="")
+    source = plant(tmp_path, formats__coco="import loopline.metrics.detection", metrics__detection="")
     assert "parts do not import each other" in faults(source)[0]
 
 

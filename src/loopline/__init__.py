@@ -13,13 +13,9 @@ Names are loaded when they are first used, so that the import takes no time.
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from inspect import Signature
-
     from loopline.errors import LooplineError as LooplineError
     from loopline.front.dataset import Dataset as Dataset
     from loopline.front.evaluating.stored import Evaluation as Evaluation
@@ -45,7 +41,7 @@ _HOMES = {
     "compare": ("loopline.front.evaluating.stored", "compare_evaluations"),
     "create": ("loopline.front.opening", "create"),
     "drop": ("loopline.front.opening", "drop"),
-    "evaluate": ("loopline", "evaluate"),  # the folder of metrics, which is also the verb: see _Verb
+    "evaluate": ("loopline.front.evaluating.verb", "evaluate"),
     "from_zoo": ("loopline.front.zoo.take", "from_zoo"),
     "list_datasets": ("loopline.front.opening", "list_datasets"),
     "list_zoo": ("loopline.front.zoo.entries", "list_zoo"),
@@ -82,47 +78,7 @@ __all__ = [
 ]
 
 
-class _Verb(ModuleType):
-    # `loopline.evaluate` is a folder of metrics and a verb: `ll.evaluate(ds, truth=..., predicted=...)`. Asked for help,
-    # it is the verb: with its signature, and its text before that of the folder.
-
-    @property
-    def __signature__(self) -> Signature:
-        from inspect import signature
-
-        from loopline.front.evaluating.verb import evaluate
-
-        return signature(evaluate)
-
-    @property
-    def __doc__(self) -> str:  # type: ignore[override]
-        from inspect import getdoc
-
-        from loopline.front.evaluating.verb import evaluate
-
-        folder = self.__dict__.get("__doc__")
-        return f"loopline.evaluate{self.__signature__}\n\n{getdoc(evaluate)}\n\nAs a package: {folder}"
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        from loopline.front.evaluating.verb import evaluate
-
-        return evaluate(*args, **kwargs)
-
-
-class _Package(ModuleType):
-    def __setattr__(self, name: str, value: object) -> None:
-        # The import of the folder sets this name, whoever imports it first.
-        if name == "evaluate" and isinstance(value, ModuleType):
-            value.__class__ = _Verb
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
-
-
 def __getattr__(name: str) -> object:
-    if name == "evaluate":
-        return importlib.import_module("loopline.evaluate")
     try:
         module, attribute = _HOMES[name]
     except KeyError:

@@ -11,8 +11,8 @@ import pytest
 import loopline as ll
 from loopline.cli import run
 from loopline.errors import BadValue
-from loopline.evaluate.next_steps import next_steps
 from loopline.kernel.charts import Table, to_json
+from loopline.metrics.next_steps import next_steps
 from tests.front.evaluating_worlds import Box, add_boxes, copied, data_set
 
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 import loopline as ll
 from loopline.cli import run
 from loopline.errors import BadValue
-from loopline.evaluate.ranking import roc_auc
 from loopline.front.evaluating.labels import ClassRows
 from loopline.front.evaluating.suspected import class_suspects, probabilities
+from loopline.metrics.ranking import roc_auc
 from tests.front.evaluating_worlds import add_rows, data_set
 
 NAMES = ("cat", "dog", "owl")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import pydoc
 from pathlib import Path
 
@@ -13,10 +11,10 @@ import pytest
 
 import loopline as ll
 from loopline.errors import BadValue, QueryError, SchemaError, UnknownField
-from loopline.evaluate.metric import Metric
-from loopline.evaluate.record import record_from_bytes
-from loopline.evaluate.registry import register, unregister
 from loopline.front.evaluating import verb
+from loopline.metrics.metric import Metric
+from loopline.metrics.record import record_from_bytes
+from loopline.metrics.registry import register, unregister
 from loopline.runs import records
 from loopline.store import edits
 from tests.front.evaluating_worlds import Box, add_boxes, copied, data_set, scene
@@ -277,20 +275,8 @@ def test_a_metric_of_one_s_own_is_measured_by_name(world: ll.Dataset) -> None:
     assert world.evaluation("ev1").to_json() == ev.to_json()
 
 
-def test_the_folder_of_metrics_is_the_verb(world: ll.Dataset) -> None:
-    from loopline.evaluate import coco
-
-    assert ll.evaluate.coco is coco  # type: ignore[attr-defined]
-    assert callable(ll.evaluate)
-    assert (
-        ll.evaluate(world, truth="gt", predicted="pred", save=False).ap
-        == world.evaluate(truth="gt", predicted="pred").ap
-    )
-
-
-def test_help_shows_the_verb_although_the_name_is_also_a_package() -> None:
-    assert list(inspect.signature(ll.evaluate).parameters) == list(inspect.signature(verb.evaluate).parameters)
+def test_help_shows_the_verb() -> None:
+    assert ll.evaluate is verb.evaluate
     told = pydoc.plain(pydoc.render_doc(ll.evaluate))
     assert "truth: 'str'" in told
     assert "bad_rows    rows that cannot be measured" in told
-    assert importlib.import_module("loopline.evaluate.coco").evaluate is not ll.evaluate

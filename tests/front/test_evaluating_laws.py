@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import loopline as ll
-from loopline.evaluate import coco
+from loopline.metrics import coco
 from loopline.runs import records
 from loopline.store import edits
 from tests.front.evaluating_worlds import scene

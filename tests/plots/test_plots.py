@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopline.errors import BadValue
-from loopline.evaluate import calibration, charts, coco, errors, fates, ranking, slices
-from loopline.evaluate.bootstrap import bootstrap
-from loopline.evaluate.next_steps import next_steps
 from loopline.kernel.charts import Bars, Chart, Lines, Matrix, Series, Table, to_json
 from loopline.kernel.detections import detections
+from loopline.metrics import calibration, charts, coco, errors, fates, ranking, slices
+from loopline.metrics.bootstrap import bootstrap
+from loopline.metrics.next_steps import next_steps
 from loopline.plots.matplotlib import matplotlib_figure
 from loopline.plots.page import html_page
 from loopline.plots.plotly import plotly_figure

@@ -246,3 +246,18 @@ def test_a_control_on_the_objects_that_are_tiles_does_not_narrow_itself(browser:
     assert sum(told[0]["view"]) == sum(told[0]["total"])
     everything = browser.post("view", view={"objects": "truth"})["count"]
     assert 0 < browser.post("view", view=spec)["count"] < everything
+
+
+def test_a_sample_says_what_an_evaluation_made_of_its_objects(ds: ll.Dataset, browser: Browser) -> None:
+    found = ds.evaluate("predictions", against="truth", key="ev1")
+    known = {row["id"]: row for row in found.matches.to_arrow().to_pylist()}
+    (one,) = ds.where("truth.count() == 3").ids().tolist()[:1]
+    plain = browser.get(f"/sample/{one}")["fields"]
+    judged = browser.get(f"/sample/{one}?evaluation=ev1")["fields"]
+    for name in ("truth", "predictions"):
+        assert [o["id"] for o in judged[name]] == [o["id"] for o in plain[name]]
+        assert all(o["outcome"] is None for o in plain[name])
+        for o in judged[name]:
+            row = known[o["id"]]
+            assert (o["outcome"], o["iou"], o["partner_id"]) == (row["outcome"], row["iou"], row["partner_id"])
+    assert browser.get(f"/sample/{one}?evaluation=none_such")["fields"] == plain

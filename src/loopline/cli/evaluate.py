@@ -14,7 +14,7 @@ from loopline.cli._command import command, dataset_argument, key_values, long_wo
 from loopline.cli._thresholds import best_json, cost_of, show_best, threshold_option
 
 if TYPE_CHECKING:
-    from loopline.evaluate.bootstrap import Comparison
+    from loopline.metrics.bootstrap import Comparison
 
 MOST_CLASSES = 20
 

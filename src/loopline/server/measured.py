@@ -10,10 +10,10 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from loopline.evaluate.record import EvaluationRecord
 from loopline.front.evaluating import stored
 from loopline.front.evaluating.verb import evaluate
 from loopline.jobs import Progress, StopSignal
+from loopline.metrics.record import EvaluationRecord
 from loopline.query.view import View
 from loopline.server.describe import stamp
 from loopline.server.jobs import Jobs

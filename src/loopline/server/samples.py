@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import numpy as np
 
@@ -20,8 +20,11 @@ from loopline.server.problems import NotThere
 from loopline.server.wire import ObjectOut, SampleOut, Scalar
 
 
-def sample(shown: Shown, snapshot: int | None, sample_id: int) -> SampleOut:
-    """Raises NotThere."""
+_JUDGED: Final = ("outcome", "iou", "partner_id")
+
+
+def sample(shown: Shown, snapshot: int | None, sample_id: int, evaluation: str | None = None) -> SampleOut:
+    """`evaluation`: the one whose outcomes come along. Raises NotThere."""
     at = shown.at(snapshot)
     page = View(shown.lake, (), at).select([sample_id]).page(0, 1)
     if not page.samples.num_rows:
@@ -32,8 +35,21 @@ def sample(shown: Shown, snapshot: int | None, sample_id: int) -> SampleOut:
         name: [_object(schema.field(name), found) for found in _without_masks(table).to_pylist()]
         for name, table in page.labels.items()
     }
+    for key in schema.evaluations:
+        if key.key == evaluation:
+            for name in {key.truth, key.predicted} & fields.keys():
+                _judge(fields[name], View(shown.lake, (), at).select([sample_id]).objects(name), key.key)
     columns = {name: scalar(value) for name, value in row.items() if name != "tags"}
     return SampleOut(sample_id, at, columns, row["tags"], fields)
+
+
+def _judge(objects: list[ObjectOut], rows: ObjectView, key: str) -> None:
+    """Write down what became of each of them."""
+    table = rows.to_arrow(["id", *(f"{key}.{name}" for name in _JUDGED)]).rename_columns(["id", *_JUDGED])
+    known = {row["id"]: row for row in table.to_pylist()}
+    for one in objects:
+        found = known.get(one.id, {})
+        one.outcome, one.partner_id, one.iou = found.get("outcome"), found.get("partner_id"), _number(found.get("iou"))
 
 
 def _without_masks(table: Any) -> Any:

@@ -244,7 +244,10 @@ class DatasetOut(Struct):
 
 
 class ObjectOut(Struct):
-    """One annotation, exact. `box`: x y w h in pixels; `polygons`: parts of x y pairs; `keypoints`: x y v triplets."""
+    """One annotation, exact. `box`: x y w h in pixels; `polygons`: parts of x y pairs; `keypoints`: x y v triplets.
+
+    `outcome`, `iou` with its partner and `partner_id`: of the evaluation that was asked for, where it judged the object.
+    """
 
     id: int
     label: str | None
@@ -261,6 +264,9 @@ class ObjectOut(Struct):
     value: float | None = None
     iscrowd: bool | None = None
     has_mask: bool = False
+    outcome: str | None = None
+    iou: float | None = None
+    partner_id: int | None = None
 
 
 class SampleOut(Struct):

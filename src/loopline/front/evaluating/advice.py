@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loopline.errors import BadValue
-from loopline.evaluate.coco import CocoReport
-from loopline.evaluate.errors import ErrorReport, error_report, error_table
-from loopline.evaluate.next_steps import NextStep, next_steps
 from loopline.front.evaluating.judged import Judged
 from loopline.front.evaluating.suspected import suspects
 from loopline.kernel.schema import LabelField
+from loopline.metrics.coco import CocoReport
+from loopline.metrics.errors import ErrorReport, error_report, error_table
+from loopline.metrics.next_steps import NextStep, next_steps
 from loopline.query.view import ObjectView, View
 from loopline.runs import records
 from loopline.store import diff as diffs

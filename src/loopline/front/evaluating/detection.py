@@ -12,19 +12,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loopline.errors import BadValue
-from loopline.evaluate import coco, errors, fates, lvis, open_images, slices, voc
-from loopline.evaluate._arrays import AnyArray, BoolArray, IntArray
-from loopline.evaluate._pairs import box_iou
-from loopline.evaluate.calibration import Reliability, reliability
-from loopline.evaluate.coco import CocoOptions, keypoint_options
-from loopline.evaluate.lvis import Frequency, LvisOptions
-from loopline.evaluate.open_images import ImageLabels, OpenImagesOptions
-from loopline.evaluate.record import SliceNumbers
-from loopline.evaluate.voc import VocOptions
 from loopline.front.evaluating.protocol import Answer, Protocol, Question, match_rows, options_of
 from loopline.front.evaluating.sides import read_detections, read_rows
 from loopline.front.evaluating.slicing import Part, slices_of
 from loopline.kernel.detections import Detections, align, take
+from loopline.metrics import coco, errors, fates, lvis, open_images, slices, voc
+from loopline.metrics._arrays import AnyArray, BoolArray, IntArray
+from loopline.metrics._pairs import box_iou
+from loopline.metrics.calibration import Reliability, reliability
+from loopline.metrics.coco import CocoOptions, keypoint_options
+from loopline.metrics.lvis import Frequency, LvisOptions
+from loopline.metrics.open_images import ImageLabels, OpenImagesOptions
+from loopline.metrics.record import SliceNumbers
+from loopline.metrics.voc import VocOptions
 
 _WORDS: Final = np.array(fates.OUTCOMES)
 

@@ -7,9 +7,9 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from loopline.evaluate.coco import CocoReport
-from loopline.evaluate.record import EvaluationRecord
 from loopline.front.evaluating.protocol import Answer, Question
+from loopline.metrics.coco import CocoReport
+from loopline.metrics.record import EvaluationRecord
 from loopline.query.view import View
 from loopline.store.lake import Lake
 

@@ -14,17 +14,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loopline.errors import BadValue
-from loopline.evaluate import classification, multilabel, regression, tracking
-from loopline.evaluate._arrays import NAN, AnyArray, FloatArray
-from loopline.evaluate._clear import ClearPairs
-from loopline.evaluate._labels import paired
-from loopline.evaluate.calibration import Reliability, reliability
-from loopline.evaluate.classification import ClassScores
-from loopline.evaluate.record import Numbers
-from loopline.evaluate.tracking import TrackingOptions
 from loopline.front.evaluating.protocol import Answer, Protocol, Question, match_rows, options_of, tally
 from loopline.front.evaluating.sides import read_rows, refuse_nothing, two_fields
 from loopline.kernel.schema import LabelField
+from loopline.metrics import classification, multilabel, regression, tracking
+from loopline.metrics._arrays import NAN, AnyArray, FloatArray
+from loopline.metrics._clear import ClearPairs
+from loopline.metrics._labels import paired
+from loopline.metrics.calibration import Reliability, reliability
+from loopline.metrics.classification import ClassScores
+from loopline.metrics.record import Numbers
+from loopline.metrics.tracking import TrackingOptions
 
 Sides = tuple[pa.Table, pa.Table]
 

@@ -15,15 +15,15 @@ import numpy as np
 import pyarrow as pa
 
 from loopline.errors import BadValue
-from loopline.evaluate import panoptic, segmentation
-from loopline.evaluate._arrays import IntArray
-from loopline.evaluate.panoptic import Segments
 from loopline.formats import _masks
 from loopline.formats._shapes import Fault
 from loopline.front.evaluating.protocol import Answer, Protocol, Question, match_rows, options_of, tally
 from loopline.front.evaluating.sides import two_fields
 from loopline.kernel import rle
 from loopline.kernel.schema import LabelField
+from loopline.metrics import panoptic, segmentation
+from loopline.metrics._arrays import IntArray
+from loopline.metrics.panoptic import Segments
 
 PICTURES: Final = 64
 """Pictures that are decoded from one read."""

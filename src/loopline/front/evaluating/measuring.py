@@ -6,13 +6,13 @@ import dataclasses
 from collections.abc import Sequence
 
 from loopline.errors import BadValue, UnknownField, near
-from loopline.evaluate.record import SliceNumbers
 from loopline.front.evaluating import detection, labels, maps
 from loopline.front.evaluating.protocol import Answer, Protocol, Question
 from loopline.front.evaluating.sides import refuse_nothing, two_fields
 from loopline.front.evaluating.slicing import Part
 from loopline.jobs import StopSignal
 from loopline.kernel.schema import LabelField
+from loopline.metrics.record import SliceNumbers
 
 
 def protocols() -> dict[str, Protocol]:

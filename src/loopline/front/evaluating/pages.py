@@ -9,12 +9,12 @@ from typing import Final
 import numpy as np
 
 from loopline.errors import BadValue
-from loopline.evaluate import charts
-from loopline.evaluate.coco import CocoReport
-from loopline.evaluate.errors import Confusion
 from loopline.front.evaluating.advice import errors_of, gained, previous, steps
 from loopline.front.evaluating.judged import Judged
 from loopline.kernel.charts import Bars, Chart, Lines, Series, Table
+from loopline.metrics import charts
+from loopline.metrics.coco import CocoReport
+from loopline.metrics.errors import Confusion
 
 _STEPS: Final = 12
 _CLASS_NUMBERS: Final = ("AP", "AP50", "F1", "IoU", "PQ", "precision", "recall")

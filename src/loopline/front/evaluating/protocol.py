@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 
 from loopline.errors import BadValue, near
-from loopline.evaluate._arrays import AnyArray, FloatArray, IntArray
-from loopline.evaluate.calibration import Reliability
-from loopline.evaluate.record import Numbers, SliceNumbers, Task
 from loopline.front.evaluating.slicing import Part
 from loopline.kernel.detections import BadRows
 from loopline.kernel.schema import FieldKind
+from loopline.metrics._arrays import AnyArray, FloatArray, IntArray
+from loopline.metrics.calibration import Reliability
+from loopline.metrics.record import Numbers, SliceNumbers, Task
 from loopline.query.view import View
 
 Options = TypeVar("Options")

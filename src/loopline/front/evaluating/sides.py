@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loopline.errors import BadValue, near
-from loopline.evaluate._arrays import IntArray
-from loopline.evaluate._pairs import Geometry
 from loopline.kernel.detection_rows import from_rows
 from loopline.kernel.detections import BadRows, Detections
 from loopline.kernel.schema import GEOMETRIC, LabelField
+from loopline.metrics._arrays import IntArray
+from loopline.metrics._pairs import Geometry
 from loopline.query.view import View
 
 COCO_ID: Final = "coco_id"

@@ -24,10 +24,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loopline.errors import BadValue, QueryError, UnknownName
-from loopline.evaluate._arrays import AnyArray, BoolArray
-from loopline.evaluate.slices import Slice
 from loopline.kernel.detections import Detections
 from loopline.kernel.expr import Compare, Const, Expr, Scalar, to_text
+from loopline.metrics._arrays import AnyArray, BoolArray
+from loopline.metrics.slices import Slice
 from loopline.query.check import Scope, check_condition, check_value
 from loopline.query.parse import parse
 from loopline.query.view import ObjectView, View

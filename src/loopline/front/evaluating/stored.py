@@ -13,9 +13,6 @@ import numpy as np
 import pyarrow as pa
 
 from loopline.errors import BadValue, QueryError, UnknownName
-from loopline.evaluate.bootstrap import Comparison, Interval, compare
-from loopline.evaluate.coco import CocoReport
-from loopline.evaluate.record import EvaluationRecord, Numbers, SliceNumbers, record_from_bytes
 from loopline.front.evaluating import advice, pages, thresholds
 from loopline.front.evaluating.judged import Judged
 from loopline.front.evaluating.measuring import measured_apart, protocols
@@ -25,6 +22,9 @@ from loopline.front.evaluating.suspected import SuspectLabels, suspects
 from loopline.kernel.charts import Chart
 from loopline.kernel.expr import Attr, Expr, Name, to_text
 from loopline.kernel.schema import MATCH_COLUMNS
+from loopline.metrics.bootstrap import Comparison, Interval, compare
+from loopline.metrics.coco import CocoReport
+from loopline.metrics.record import EvaluationRecord, Numbers, SliceNumbers, record_from_bytes
 from loopline.query.builder import as_expr
 from loopline.query.check import Scope, check_condition
 from loopline.query.parse import parse

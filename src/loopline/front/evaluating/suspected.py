@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loopline.errors import BadValue
-from loopline.evaluate._arrays import AnyArray, FloatArray
-from loopline.evaluate.confident import find_label_issues, label_quality
-from loopline.evaluate.suspects import find_suspects, suspect_table
 from loopline.front.evaluating.judged import Judged
 from loopline.front.evaluating.labels import ClassRows, class_rows
+from loopline.metrics._arrays import AnyArray, FloatArray
+from loopline.metrics.confident import find_label_issues, label_quality
+from loopline.metrics.suspects import find_suspects, suspect_table
 from loopline.query.view import ObjectView, View
 
 KINDS: Final = ("missing", "misplaced", "mislabelled", "spurious", "doubtful")

@@ -20,11 +20,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loopline.errors import BadValue, near
-from loopline.evaluate._arrays import AnyArray, BoolArray, FloatArray, IntArray
-from loopline.evaluate.calibration import best_cost_threshold, best_f1_threshold
-from loopline.evaluate.ranking import threshold_counts
 from loopline.front.evaluating.judged import Judged
 from loopline.front.evaluating.labels import class_rows
+from loopline.metrics._arrays import AnyArray, BoolArray, FloatArray, IntArray
+from loopline.metrics.calibration import best_cost_threshold, best_f1_threshold
+from loopline.metrics.ranking import threshold_counts
 
 Criterion: TypeAlias = Literal["f1"]
 COSTS: Final = ("fp", "fn")

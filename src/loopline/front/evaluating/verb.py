@@ -11,11 +11,6 @@ import msgspec
 import numpy as np
 
 from loopline.errors import BadValue
-from loopline.evaluate import registry
-from loopline.evaluate.bootstrap import Interval, bootstrap
-from loopline.evaluate.coco import CocoReport
-from loopline.evaluate.metric import AnyMetric, numbers_of, step
-from loopline.evaluate.record import EvaluationRecord, Numbers
 from loopline.front.evaluating.measuring import measured_slices, protocol_for
 from loopline.front.evaluating.protocol import Answer, Question
 from loopline.front.evaluating.sides import pinned, two_fields
@@ -24,6 +19,11 @@ from loopline.front.evaluating.stored import Evaluation
 from loopline.jobs import SILENT, Progress, StopSignal, stage
 from loopline.kernel.detections import BadRows
 from loopline.kernel.schema import LabelField
+from loopline.metrics import registry
+from loopline.metrics.bootstrap import Interval, bootstrap
+from loopline.metrics.coco import CocoReport
+from loopline.metrics.metric import AnyMetric, numbers_of, step
+from loopline.metrics.record import EvaluationRecord, Numbers
 from loopline.query.view import View
 from loopline.runs import records
 from loopline.store.lake import Lake, current_author

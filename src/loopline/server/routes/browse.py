@@ -132,9 +132,15 @@ def frame_times(shelf: Given, name: DatasetName, sample_id: SampleId) -> bytes:
 
 
 @get("/api/d/{name:str}/sample/{sample_id:int}", sync_to_thread=True)
-def sample(shelf: Given, name: DatasetName, sample_id: SampleId, snapshot: Snapshot = None) -> SampleOut:
+def sample(
+    shelf: Given,
+    name: DatasetName,
+    sample_id: SampleId,
+    snapshot: Snapshot = None,
+    evaluation: Annotated[str | None, QueryParameter(max_length=200, description="its outcomes come along")] = None,
+) -> SampleOut:
     """A sample with all its labels, exact."""
-    return samples.sample(shelf.shown(name), snapshot, sample_id)
+    return samples.sample(shelf.shown(name), snapshot, sample_id, evaluation)
 
 
 @post("/api/d/{name:str}/masks", status_code=200, media_type=MEDIA_TYPE, sync_to_thread=True)
