@@ -210,6 +210,63 @@ def test_jobs_tell_how_far_they_are_and_stop_when_asked() -> None:
     assert b'"stopped"' in events.after(0)[-1].body
 
 
+def _until(jobs: Jobs, job: str, state: str) -> None:
+    for _ in range(1000):
+        if jobs.get(job).state == state:
+            return
+        time.sleep(0.005)
+    raise AssertionError(f"the job is {jobs.get(job).state}, not {state}")
+
+
+def test_a_paused_job_waits_and_then_goes_on() -> None:
+    jobs = Jobs(Events())
+    steps = threading.Semaphore(0)
+
+    def work(progress, stop):  # type: ignore[no-untyped-def]
+        progress.start("count", total=3, unit="things")
+        for _ in range(3):
+            assert steps.acquire(timeout=5)
+            stop.check()
+            progress.advance()
+        return {}
+
+    job = jobs.start("Count", "small", work)
+    assert jobs.pause(job.id).state == "paused"
+    steps.release(3)
+    time.sleep(0.05)
+    assert (jobs.get(job.id).state, jobs.get(job.id).done) == ("paused", 0)
+    assert jobs.resume(job.id).state == "running"
+    _until(jobs, job.id, "done")
+    assert jobs.get(job.id).done == 3
+    with pytest.raises(BadValue, match="is done"):
+        jobs.resume(job.id)
+
+
+def test_a_paused_job_can_be_stopped_and_begun_again() -> None:
+    jobs = Jobs(Events())
+    kept: list[int] = []
+    named = threading.Event()
+
+    def work(progress, stop):  # type: ignore[no-untyped-def]
+        assert named.wait(5)
+        while len(kept) < 5:
+            kept.append(1)
+            if len(kept) == 2:
+                jobs.pause(job.id)
+            stop.check()
+        return {"kept": len(kept)}
+
+    job = jobs.start("Count", "small", work, only_one="count")
+    named.set()
+    _until(jobs, job.id, "paused")
+    assert jobs.start("Count", "small", work, only_one="count").id == job.id, "it is under way"
+    jobs.stop(job.id)
+    _until(jobs, job.id, "stopped")
+    assert jobs.resume(job.id).id == job.id
+    _until(jobs, job.id, "done")
+    assert jobs.get(job.id).result == {"kept": 5}
+
+
 def test_a_job_that_fails_says_why() -> None:
     jobs = Jobs(Events())
 

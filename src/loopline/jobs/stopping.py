@@ -1,4 +1,4 @@
-"""Asking long work to stop, so that it ends between two steps and says what it kept."""
+"""Asking long work to stop, so that it ends between two steps and says what it kept; or to wait between two steps."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ class StopSignal:
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self._going = threading.Event()  # unset: the next look waits
+        self._going.set()
         self._kept = "nothing was written"
         self._resume = ""
 
@@ -24,14 +26,24 @@ class StopSignal:
         return self._event.is_set()
 
     def request(self) -> None:
+        """Stop at the next look, also where the work waits."""
         self._event.set()
+        self._going.set()
+
+    def pause(self) -> None:
+        """Wait at the next look, until `go_on` or `request`."""
+        if not self._event.is_set():
+            self._going.clear()
+
+    def go_on(self) -> None:
+        self._going.set()
 
     def keep(self, kept: str, *, resume: str = "") -> None:
         """From here on: what is kept if it stops now, and how to go on later."""
         self._kept, self._resume = kept, resume
 
     def check(self) -> None:
-        """Go on, or raise Stopped with what was kept and how to resume.
+        """Go on, at once or after a pause; or raise Stopped with what was kept and how to resume.
 
         >>> stop = StopSignal()
         >>> stop.keep("3,000 of 9,000 files are probed", resume="run the same command again")
@@ -42,6 +54,7 @@ class StopSignal:
         loopline.errors.Stopped: stopped; 3,000 of 9,000 files are probed
           hint: run the same command again
         """
+        self._going.wait()
         if self._event.is_set():
             raise Stopped(f"stopped; {self._kept}", hint=self._resume)
 

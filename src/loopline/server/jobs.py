@@ -14,8 +14,8 @@ from typing import Final
 
 import msgspec
 
-from loopline.errors import LooplineError, Stopped
-from loopline.jobs import Progress, StopSignal
+from loopline.errors import BadValue, LooplineError, Stopped
+from loopline.jobs import Pace, Progress, StopSignal
 from loopline.server.describe import stamp
 from loopline.server.problems import NotThere, problem_of
 from loopline.server.wire import JobOut, Problem, Scalar
@@ -64,6 +64,7 @@ class _Job:
     name: str
     dataset: str
     only_one: str = ""
+    work: Work | None = None  # until it is done: a job that ended before may go on
     stop: StopSignal = field(default_factory=StopSignal)
     state: str = "running"
     stage: str = ""
@@ -71,22 +72,24 @@ class _Job:
     done: int = 0
     total: int | None = None
     stage_began: float = 0.0
+    paused_at: float | None = None
     started_at: str = ""
     ended_at: str = ""
     log: deque[str] = field(default_factory=lambda: deque(maxlen=200))
     result: dict[str, Scalar] = field(default_factory=dict)
     error: Problem | None = None
 
+    @property
+    def going(self) -> bool:
+        return self.state in ("running", "paused")
+
     def out(self) -> JobOut:
-        spent = time.monotonic() - self.stage_began
-        left = (
-            spent * (self.total - self.done) / self.done
-            if self.total and self.done and self.state == "running"
-            else None
-        )
+        now = time.monotonic() if self.paused_at is None else self.paused_at
+        pace = Pace(self.done, self.total, now - self.stage_began)
         return JobOut(
             self.id, self.name, self.state, self.dataset, self.stage, self.unit, self.done, self.total,  # type: ignore[arg-type]
-            self.started_at, self.ended_at, left, list(self.log), dict(self.result), self.error,
+            self.started_at, self.ended_at, pace.rate if self.going else None, pace.left_s if self.going else None,
+            list(self.log), dict(self.result), self.error,
         )  # fmt: skip
 
 
@@ -103,17 +106,16 @@ class Jobs:
 
         only_one   where a job with the same is running, that one is the answer
         """
-        job = _Job(secrets.token_hex(6), name, dataset, only_one, started_at=_now(), stage_began=time.monotonic())
+        job = _Job(secrets.token_hex(6), name, dataset, only_one, work, started_at=_now())
         with self._lock:
-            for other in self._jobs.values():
-                if only_one and other.only_one == only_one and other.state == "running":
-                    return other.out()
+            same = self._same(job)
+            if same is not None:
+                return same.out()
             self._jobs[job.id] = job
-            over = [i for i, j in self._jobs.items() if j.state != "running"][: max(0, len(self._jobs) - MAX_JOBS)]
+            over = [i for i, j in self._jobs.items() if not j.going][: max(0, len(self._jobs) - MAX_JOBS)]
             for old in over:
                 del self._jobs[old]
-        self._tell(job)
-        threading.Thread(target=self._run, args=(job, work), name=f"loopline-job-{job.id}", daemon=True).start()
+        self._begin(job, work)
         return job.out()
 
     def list(self) -> list[JobOut]:
@@ -131,10 +133,52 @@ class Jobs:
         job.stop.request()
         return job.out()
 
+    def pause(self, job_id: str) -> JobOut:
+        """Ask it to wait; it does between two steps. Raises NotThere."""
+        job = self._find(job_id)
+        with self._lock:
+            if job.state == "running":
+                job.stop.pause()
+                job.state, job.paused_at = "paused", time.monotonic()
+        self._tell(job)
+        return job.out()
+
+    def resume(self, job_id: str) -> JobOut:
+        """Go on after a pause; or begin again after a stop or a failure, where each verb leaves out what it has kept.
+
+        Raises NotThere; BadValue for a job that is done.
+        """
+        job = self._find(job_id)
+        with self._lock:
+            if job.state == "paused" and job.paused_at is not None:
+                job.stage_began += time.monotonic() - job.paused_at
+                job.state, job.paused_at = "running", None
+                job.stop.go_on()
+            elif job.state != "running":
+                if job.work is None:
+                    raise BadValue(f"{job.name} is done", hint="start it anew where it is started")
+                same = self._same(job)
+                if same is not None:
+                    return same.out()
+                job.state, job.error, job.ended_at, job.stop = "running", None, "", StopSignal()
+                self._begin(job, job.work)
+                return job.out()
+        self._tell(job)
+        return job.out()
+
     def stop_all(self) -> None:
         with self._lock:
             for job in self._jobs.values():
                 job.stop.request()
+
+    def _same(self, job: _Job) -> _Job | None:
+        """Another that is under way with the same `only_one`."""
+        return next((j for j in self._jobs.values() if job.only_one and j.only_one == job.only_one and j.going), None)
+
+    def _begin(self, job: _Job, work: Work) -> None:
+        job.stage_began = time.monotonic()
+        self._tell(job)
+        threading.Thread(target=self._run, args=(job, work), name=f"loopline-job-{job.id}", daemon=True).start()
 
     def _find(self, job_id: str) -> _Job:
         with self._lock:
@@ -145,16 +189,16 @@ class Jobs:
     def _run(self, job: _Job, work: Work) -> None:
         try:
             job.result = dict(work(_Reporter(job, self._tell), job.stop))
-            job.state = "done"
+            job.state, job.work = "done", None
         except Stopped as stopped:
             job.state = "stopped"
-            job.log.append(stopped.what)
+            job.log.append(f"{stopped.what}; {stopped.hint}" if stopped.hint else stopped.what)
         except LooplineError as error:
             job.state, job.error = "failed", problem_of(error)
         except Exception as error:  # a job's thread has nobody above it to tell
             said = f"unexpected {type(error).__name__}: {error}"
             job.state, job.error = "failed", Problem("loopline:Unexpected", "Unexpected fault", 500, said[:500])
-        job.ended_at = _now()
+        job.ended_at, job.paused_at = _now(), None
         self._tell(job)
 
     def _tell(self, job: _Job) -> None:

@@ -431,11 +431,11 @@ class Offer(Struct, rename={"start": "from", "end": "to"}):
 
 
 class JobOut(Struct):
-    """Work that goes on beside the requests. `state`: running, done, failed, stopped. `result`: what it gave, or a link."""
+    """Work that goes on beside the requests. `rate`: units a second of this stage. `result`: what it gave, or a link."""
 
     id: str
     name: str
-    state: Literal["running", "done", "failed", "stopped"]
+    state: Literal["running", "paused", "done", "failed", "stopped"]
     dataset: str
     stage: str
     unit: str
@@ -443,6 +443,7 @@ class JobOut(Struct):
     total: int | None
     started_at: str
     ended_at: str
+    rate: float | None
     left_s: float | None
     log: list[str]
     result: dict[str, Scalar]

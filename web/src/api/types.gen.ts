@@ -865,6 +865,46 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/jobs/{job_id}/pause": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * PauseJob
+         * @description Ask a job to wait; it does between two steps.
+         */
+        readonly post: operations["pause_job"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/jobs/{job_id}/resume": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * ResumeJob
+         * @description Let a job that waits go on, or begin one again that was stopped or failed: it leaves out what it has kept.
+         */
+        readonly post: operations["resume_job"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/jobs/{job_id}/stop": {
         readonly parameters: {
             readonly query?: never;
@@ -1158,13 +1198,14 @@ export interface components {
             readonly left_s: number | null;
             readonly log: readonly string[];
             readonly name: string;
+            readonly rate: number | null;
             readonly result: {
                 readonly [key: string]: string | number | boolean | null;
             };
             readonly stage: string;
             readonly started_at: string;
             /** @enum {string} */
-            readonly state: "running" | "done" | "failed" | "stopped";
+            readonly state: "running" | "paused" | "done" | "failed" | "stopped";
             readonly total: number | null;
             readonly unit: string;
         };
@@ -1216,9 +1257,12 @@ export interface components {
             /** @default false */
             readonly has_mask?: boolean;
             readonly id: number;
+            readonly iou?: number | null;
             readonly iscrowd?: boolean | null;
             readonly keypoints?: readonly number[] | null;
             readonly label: string | null;
+            readonly outcome?: string | null;
+            readonly partner_id?: number | null;
             readonly polygons?: readonly (readonly number[])[] | null;
             readonly rotation?: number | null;
             readonly score: number | null;
@@ -2573,6 +2617,8 @@ export interface operations {
     readonly sample: {
         readonly parameters: {
             readonly query?: {
+                /** @description its outcomes come along */
+                readonly evaluation?: string | null;
                 /** @description default: the newest */
                 readonly snapshot?: number | null;
             };
@@ -3258,6 +3304,80 @@ export interface operations {
         };
     };
     readonly get_job: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly job_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Request fulfilled, document follows */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    readonly pause_job: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly job_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Request fulfilled, document follows */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    readonly resume_job: {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;

@@ -39,6 +39,18 @@ def stop_job(shelf: Given, job_id: FromPath[str]) -> JobOut:
     return shelf.jobs.stop(job_id)
 
 
+@post("/api/jobs/{job_id:str}/pause", status_code=200, sync_to_thread=True)
+def pause_job(shelf: Given, job_id: FromPath[str]) -> JobOut:
+    """Ask a job to wait; it does between two steps."""
+    return shelf.jobs.pause(job_id)
+
+
+@post("/api/jobs/{job_id:str}/resume", status_code=200, sync_to_thread=True)
+def resume_job(shelf: Given, job_id: FromPath[str]) -> JobOut:
+    """Let a job that waits go on, or begin one again that was stopped or failed: it leaves out what it has kept."""
+    return shelf.jobs.resume(job_id)
+
+
 @get("/api/events", media_type="text/event-stream")
 async def events(
     request: Request,  # type: ignore[type-arg]
@@ -78,4 +90,4 @@ def _line(event: Event) -> bytes:
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.number, event.kind.encode(), event.body)
 
 
-ROUTES: Final[list[ControllerRouterHandler]] = [list_jobs, get_job, stop_job, events]
+ROUTES: Final[list[ControllerRouterHandler]] = [list_jobs, get_job, stop_job, pause_job, resume_job, events]
