@@ -249,7 +249,7 @@ def test_a_control_on_the_objects_that_are_tiles_does_not_narrow_itself(browser:
 
 
 def test_a_sample_says_what_an_evaluation_made_of_its_objects(ds: ll.Dataset, browser: Browser) -> None:
-    found = ds.evaluate("predictions", against="truth", key="ev1")
+    found = ds.evaluate(truth="truth", predicted="predictions", key="ev1")
     known = {row["id"]: row for row in found.matches.to_arrow().to_pylist()}
     (one,) = ds.where("truth.count() == 3").ids().tolist()[:1]
     plain = browser.get(f"/sample/{one}")["fields"]
