@@ -17,6 +17,17 @@ const page = await context.newPage();
 page.on("console", (message) => ["error", "warning"].includes(message.type()) && console.log("console:", message.text()));
 page.on("pageerror", (error) => console.log("page error:", error.message));
 page.on("requestfailed", (request) => !/ERR_ABORTED/.test(request.failure()?.errorText ?? "") && console.log("failed:", request.url(), request.failure()?.errorText));
+
+// Quiet: nothing asked for (but the stream of events) for a while. A busy machine is slow, a picture of a wait says little.
+const asked = new Set();
+page.on("request", (request) => !/api\/events/.test(request.url()) && asked.add(request));
+for (const end of ["requestfinished", "requestfailed"]) page.on(end, (request) => asked.delete(request));
+async function quiet(millis = Number(process.env.WAIT ?? 700), limit = 40_000) {
+  for (let calm = 0, waited = 0; calm < millis && waited < limit; waited += 50) {
+    await page.waitForTimeout(50);
+    calm = asked.size ? 0 : calm + 50;
+  }
+}
 for (const theme of themes) {
   for (const size of sizes) {
     const [width = 1440, height = 900] = size.split("x").map(Number);
@@ -29,7 +40,7 @@ for (const theme of themes) {
       await page.evaluate((wanted) => localStorage.setItem("loopline", JSON.stringify({ theme: wanted })), theme);
       await page.goto(base + address);
       await page.waitForSelector("[role=option], .home a, .plots button, [role=alert], main h1, main h2", { timeout: 60_000 }).catch(() => console.log("slow:", address));
-      await page.waitForTimeout(Number(process.env.WAIT ?? 1800));
+      await quiet();
       for (const step of steps) {
         const [verb, ...argument] = step.split(":");
         const value = argument.join(":");
@@ -38,7 +49,7 @@ for (const theme of themes) {
         if (verb === "over") await page.mouse.move(...value.split(",").map(Number));
         if (verb === "key") await page.keyboard.press(value);
         if (verb === "type") await page.keyboard.type(value);
-        await page.waitForTimeout(700);
+        await quiet();
       }
       await page.screenshot({ path: join(out, `${name}-${size}-${theme}.png`) });
     }

@@ -86,11 +86,12 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
 
   function paint(): void {
     frame = 0;
-    if (!ctx || !layout) return;
+    if (!ctx) return;
     const { background, accent } = host.ground();
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
     ctx.fillStyle = background;
     ctx.fillRect(0, 0, view.width, view.height);
+    if (!layout) return;
     const tiles = tilesIn(layout, top - EDGE, top - EDGE + view.height);
     const anyChosen = tiles.some((tile) => host.chosen(tile.index));
     for (const tile of tiles) {
@@ -322,7 +323,7 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
   };
   const sized = new ResizeObserver(() => {
     measure();
-    redraw();
+    paint(); // at once: another size of canvas is an empty one
   });
   sized.observe(scroller);
   scroller.addEventListener("scroll", scrolled, { passive: true });
