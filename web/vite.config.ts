@@ -13,6 +13,7 @@ export default defineConfig({
     reportCompressedSize: false,
     manifest: true,
   },
-  server: { proxy: { "/api": process.env["LOOPLINE_SERVER"] ?? "http://127.0.0.1:8642" } },
+  // The Host that the page was opened with goes on to the server, which holds it against the Origin of writes.
+  server: { proxy: { "/api": { target: process.env["LOOPLINE_SERVER"] ?? "http://127.0.0.1:8642", changeOrigin: false } } },
   test: { environment: "node", include: ["src/**/*.test.ts"] },
 });

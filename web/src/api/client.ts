@@ -29,6 +29,11 @@ export function transport(): Transport {
 
 const at = (name: string, rest = ""): string => `/api/d/${encodeURIComponent(name)}${rest}`;
 
+function asked(parameters: Readonly<Record<string, string | number | null | undefined>>): string {
+  const known = Object.entries(parameters).flatMap(([key, value]) => (value === null || value === undefined ? [] : [`${key}=${encodeURIComponent(value)}`]));
+  return known.length ? `?${known.join("&")}` : "";
+}
+
 const mediaPath = (name: string, id: number, form?: "browser"): string => at(name, `/media/${id}${form ? "?form=browser" : ""}`);
 
 export const api = {
@@ -36,8 +41,8 @@ export const api = {
   dataset: (name: string, signal?: AbortSignal) => current.json<DatasetInfo>("GET", at(name), undefined, signal),
   view: (name: string, view: ViewSpec, signal?: AbortSignal) => current.json<ViewAnswer>("POST", at(name, "/view"), { view }, signal),
   layout: (name: string, view: ViewSpec, signal?: AbortSignal): Promise<Frame> => current.frame(at(name, "/layout"), { view }, signal),
-  page: (name: string, view: ViewSpec, offset: number, count: number, fields: readonly string[], signal?: AbortSignal): Promise<Frame> =>
-    current.frame(at(name, "/page"), { view, offset, count, fields }, signal),
+  page: (name: string, view: ViewSpec, offset: number, count: number, fields: readonly string[], signal?: AbortSignal, evaluation?: string): Promise<Frame> =>
+    current.frame(at(name, "/page"), { view, offset, count, fields, ...(evaluation ? { evaluation } : {}) }, signal),
   masks: (name: string, field: string, ids: readonly number[], signal?: AbortSignal): Promise<Frame> =>
     current.frame(at(name, "/masks"), { field, ids }, signal),
   facets: (name: string, view: ViewSpec, controls: readonly FacetControl[], signal?: AbortSignal) =>
@@ -46,19 +51,29 @@ export const api = {
     current.json<{ ok: boolean; hints: string[] }>("POST", at(name, "/check"), objects ? { where, objects } : { where }, signal),
   complete: (name: string, text: string, cursor: number, objects: string | undefined, signal?: AbortSignal) =>
     current.json<Completion[]>("POST", at(name, "/complete"), objects ? { text, cursor, objects } : { text, cursor }, signal),
-  sample: (name: string, id: number, snapshot: number | null, signal?: AbortSignal) =>
-    current.json<SampleDetail>("GET", at(name, `/sample/${id}${snapshot === null ? "" : `?snapshot=${snapshot}`}`), undefined, signal),
+  sample: (name: string, id: number, snapshot: number | null, signal?: AbortSignal, evaluation?: string) =>
+    current.json<SampleDetail>("GET", at(name, `/sample/${id}${asked({ snapshot, evaluation })}`), undefined, signal),
   edit: (name: string, verb: "tag" | "untag" | "set" | "delete" | "edit" | "undo", body: unknown) =>
     current.json<EditAnswer>("POST", at(name, `/${verb}`), body),
   views: (name: string) => current.json<SavedView[]>("GET", at(name, "/views")),
   saveView: (name: string, saved: { name: string; view: ViewSpec }) => current.json<unknown>("POST", at(name, "/views"), saved),
   dropView: (name: string, saved: string) => current.json<unknown>("DELETE", at(name, `/views/${encodeURIComponent(saved)}`)),
   jobs: (signal?: AbortSignal) => current.json<JobInfo[]>("GET", "/api/jobs", undefined, signal),
-  stopJob: (id: string) => current.json<unknown>("POST", `/api/jobs/${encodeURIComponent(id)}/stop`),
+  job: (id: string, verb: "pause" | "resume" | "stop") => current.json<JobInfo>("POST", `/api/jobs/${encodeURIComponent(id)}/${verb}`),
   /** Small pictures in the order of `ids`, each as soon as it is there. */
   async thumbs(name: string, ids: readonly number[], size: 128 | 256 | 512, take: (thumb: Thumb) => void, signal: AbortSignal): Promise<void> {
     const read = thumbReader();
     await current.stream(at(name, "/thumbs"), { ids, size }, (chunk) => read(chunk).forEach(take), signal);
+  },
+  /** Objects of a field, cut out of their pictures; as `thumbs`, by the objects' ids. */
+  async crops(name: string, field: string, ids: readonly number[], size: 128 | 256 | 512, take: (thumb: Thumb) => void, signal: AbortSignal): Promise<void> {
+    const read = thumbReader();
+    await current.stream(at(name, "/crops"), { field, ids, size }, (chunk) => read(chunk).forEach(take), signal);
+  },
+  /** `count` frames spread over a video, side by side in one picture. */
+  async strip(name: string, id: number, count: number, take: (thumb: Thumb) => void, signal: AbortSignal): Promise<void> {
+    const read = thumbReader();
+    await current.stream(at(name, "/strip"), { id, count, size: 256 }, (chunk) => read(chunk).forEach(take), signal);
   },
   media: (name: string, id: number, form?: "browser"): string | undefined => current.address(mediaPath(name, id, form)),
   openMedia: (name: string, id: number, signal: AbortSignal) => current.open(mediaPath(name, id, "browser"), signal),

@@ -161,6 +161,11 @@ export interface ObjectDetail {
   readonly attributes: Readonly<Record<string, unknown>>;
   readonly value: number | null;
   readonly has_mask: boolean;
+  /** Of the evaluation that was asked for: tp, fp, fn, ignored. */
+  readonly outcome: string | null;
+  /** With the partner. */
+  readonly iou: number | null;
+  readonly partner_id: number | null;
 }
 
 export interface SampleDetail {
@@ -177,8 +182,16 @@ export interface JobInfo {
   readonly state: string;
   readonly dataset: string | null;
   readonly stage: string;
+  readonly unit: string;
   readonly done: number;
   readonly total: number | null;
+  readonly started_at: string;
+  /** Empty while it goes on. */
+  readonly ended_at: string;
+  /** Units a second. */
+  readonly rate: number | null;
   readonly left_s: number | null;
-  readonly error: { readonly detail: string } | null;
+  readonly log: readonly string[];
+  readonly result: Readonly<Record<string, string | number | boolean | null>>;
+  readonly error: { readonly detail: string; readonly hint?: string } | null;
 }

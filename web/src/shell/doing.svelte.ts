@@ -1,4 +1,5 @@
 /** What the reader is doing: open sheets, the selection, what was said last, what can be undone. Gone with the tab. */
+import { asProblem } from "../api/problem";
 import type { SelectionSpec } from "../api/types";
 
 export interface Said {
@@ -7,16 +8,18 @@ export interface Said {
   readonly detail?: string;
 }
 
-/** One write that can be taken back; `undo` does it and gives the entry that brings it back, if there is one. */
+/** One write that can be taken back; `undo` does it and gives the entry that brings it back, if there is one. Throws. */
 export interface Undoable {
   readonly name: string;
-  undo(): Promise<void>;
+  undo(): Promise<Undoable | null>;
 }
 
 class Doing {
-  sheet = $state<"" | "palette" | "keys" | "jobs" | "filters" | "inspector">("");
+  sheet = $state<"" | "palette" | "keys" | "jobs" | "history" | "filters" | "inspector">("");
   said = $state.raw<Said | null>(null);
+  /** What can be taken back, and what was taken back and can be done again; the newest last. */
   undos = $state.raw<readonly Undoable[]>([]);
+  redos = $state.raw<readonly Undoable[]>([]);
   connected = $state(true);
   /** The newest snapshot that the server spoke of, by data set: newer than the one shown means stale. */
   newest = $state<Record<string, number>>({});
@@ -38,15 +41,43 @@ export function say(text: string, tone: Said["tone"] = "done", detail?: string):
   doing.live = text;
 }
 
+/** A new write: what was taken back before it cannot be done again. */
 export function remember(entry: Undoable): void {
   doing.undos = [...doing.undos.slice(-(UNDO_DEPTH - 1)), entry];
+  doing.redos = [];
 }
 
-export async function undoLast(): Promise<void> {
-  const last = doing.undos.at(-1);
-  if (!last) return;
-  doing.undos = doing.undos.slice(0, -1);
-  await last.undo();
+let busy: Promise<void> = Promise.resolve();
+
+/** Take back the last write, or the last `count` of them, one after the other. A failure says itself and ends it. */
+export function undoLast(count = 1): Promise<void> {
+  return turned("undos", "redos", count);
+}
+
+export function redoLast(count = 1): Promise<void> {
+  return turned("redos", "undos", count);
+}
+
+function turned(from: "undos" | "redos", to: "undos" | "redos", count: number): Promise<void> {
+  // Keys repeat faster than the server answers: each waits for the one before.
+  busy = busy.then(async () => {
+    for (let i = 0; i < count; i++) {
+      const entry = doing[from].at(-1);
+      if (!entry) return;
+      try {
+        const back = await entry.undo();
+        if (back) doing[to] = [...doing[to].slice(-(UNDO_DEPTH - 1)), back];
+      } catch (error) {
+        const problem = asProblem(error);
+        say(`Could not ${from === "undos" ? "take back" : "do again"}: ${problem.detail || problem.title}`, "wrong", problem.hint);
+        // Offline it can be tried again; what the server refused, it would refuse again.
+        if (problem.status) doing[from] = doing[from].filter((other) => other !== entry);
+        return;
+      }
+      doing[from] = doing[from].filter((other) => other !== entry);
+    }
+  });
+  return busy;
 }
 
 export function clearChosen(): void {

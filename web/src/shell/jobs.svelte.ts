@@ -1,10 +1,11 @@
 /** Jobs of the server as this page knows them: the list once, then the event stream. */
 import { api } from "../api/client";
 import type { JobInfo } from "../api/types";
+import { isGoing } from "./jobWords";
 
 class Jobs {
   list = $state.raw<readonly JobInfo[]>([]);
-  running: readonly JobInfo[] = $derived(this.list.filter((job) => job.state === "running" || job.state === "waiting"));
+  running: readonly JobInfo[] = $derived(this.list.filter(isGoing));
 
   take(data: unknown): void {
     if (!isJob(data)) return;

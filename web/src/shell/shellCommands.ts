@@ -1,7 +1,7 @@
 /** Commands that are there on every page. */
 import { EMPTY } from "../lib/link";
 import type { Commands } from "./commands.svelte";
-import { doing, undoLast } from "./doing.svelte";
+import { doing, redoLast, undoLast } from "./doing.svelte";
 import { pages } from "./pages";
 import { prefs } from "./prefs.svelte";
 import { go, route } from "./router.svelte";
@@ -27,6 +27,7 @@ export const shellCommands = {
   "page.home": { label: "All data sets", group: "Pages", keys: ["g h"], run: () => go(EMPTY) },
   "app.palette": { label: "Commands and places", group: "App", keys: ["Mod+k"], run: () => (doing.sheet = doing.sheet === "palette" ? "" : "palette") },
   "app.keys": { label: "Show the keys", group: "App", keys: ["?"], run: () => (doing.sheet = "keys") },
+  "app.jobs": { label: "Jobs", group: "App", keys: ["g j"], run: () => (doing.sheet = "jobs") },
   "app.theme": { label: "Next theme: dark, light, system", group: "App", run: nextTheme },
   "app.letters": {
     label: "Switch letter keys on or off",
@@ -40,6 +41,8 @@ export const shellCommands = {
     run: () => void (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()),
   },
   "edit.undo": { label: "Undo", group: "Edit", keys: ["Mod+z"], when: () => doing.undos.length > 0, run: () => void undoLast() },
+  "edit.redo": { label: "Redo", group: "Edit", keys: ["Mod+Shift+z", "Mod+y"], when: () => doing.redos.length > 0, run: () => void redoLast() },
+  "edit.history": { label: "What was done", group: "Edit", run: () => (doing.sheet = "history") },
   "query.focus": {
     label: "Write a query",
     group: "View",

@@ -3,7 +3,7 @@ import { api } from "../../api/client";
 import { asProblem } from "../../api/problem";
 import type { EditAnswer, SelectionSpec } from "../../api/types";
 import { dataChanged } from "../../shell/dataset.svelte";
-import { remember, say } from "../../shell/doing.svelte";
+import { remember, say, type Undoable } from "../../shell/doing.svelte";
 
 type Verb = Parameters<typeof api.edit>[1];
 
@@ -18,22 +18,22 @@ export async function write(dataset: string, verb: Verb, body: { selection?: Sel
   }
 }
 
-function took(dataset: string, answer: EditAnswer): void {
+/** Say what was written, and remember how to take it back. */
+export function took(dataset: string, answer: EditAnswer): void {
   say(answer.said);
   dataChanged();
-  const token = answer.undo;
-  if (!token) return;
-  remember({
-    name: answer.said,
+  if (answer.undo) remember(takesBack(dataset, answer.undo, answer.said, "Took back"));
+}
+
+/** The way back of a write, which itself can be taken back: undo, redo, undo … each is a write of its own. */
+function takesBack(dataset: string, token: string, name: string, word: "Took back" | "Did again"): Undoable {
+  return {
+    name,
     async undo() {
-      try {
-        await api.edit(dataset, "undo", { undo: token });
-        say(`Took back: ${answer.said}`);
-        dataChanged();
-      } catch (error) {
-        const problem = asProblem(error);
-        say(`Could not take back: ${problem.detail}`, "wrong", problem.hint);
-      }
+      const answer = await api.edit(dataset, "undo", { undo: token, said: name });
+      say(`${word}: ${name}`);
+      dataChanged();
+      return answer.undo ? takesBack(dataset, answer.undo, name, word === "Took back" ? "Did again" : "Took back") : null;
     },
-  });
+  };
 }
