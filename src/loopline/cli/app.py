@@ -9,6 +9,7 @@ import click
 import loopline as ll
 from loopline.cli import _complete, _render
 from loopline.cli._command import command
+from loopline.store.location import FolderLocation, locate
 
 
 @command(
@@ -32,20 +33,21 @@ def app(name: str | None, host: str, port: int | None, no_browser: bool, token: 
     """
     from loopline.server.serve import Server, forward_line, open_browser, page_path
 
-    given = [ll.open(name)] if name else []
-    path = page_path(given[0].name if given else None)
-    server = Server(given, host=host, port=port, token=token, path=path)
+    place = locate(name) if name else None
+    # The browser starts while a data set in a folder is opened; what may not be there is opened first.
+    is_here = isinstance(place, FolderLocation) and place.exists()
+    given = [ll.open(name)] if name and not is_here else []
+    server = Server(given, host=host, port=port, token=token, path=page_path(place.name if place else None))
     address = server.address
-
-    def ready() -> None:
-        if as_json:
-            _render.document({"url": address.url, "host": address.host, "port": address.port, "token": address.token})
-        else:
-            _render.line(address.url)
-            forward = forward_line(address.port, os.environ)
-            if forward:
-                _render.note(f"From the machine that you sit at:  {forward}", err=False)
-        if not no_browser and not as_json:
-            open_browser(address.url)
-
-    server.run(ready)
+    if as_json:
+        _render.document({"url": address.url, "host": address.host, "port": address.port, "token": address.token})
+    else:
+        _render.line(address.url)
+        forward = forward_line(address.port, os.environ)
+        if forward:
+            _render.note(f"From the machine that you sit at:  {forward}", err=False)
+    if not no_browser and not as_json:
+        open_browser(address.url)
+    if name and is_here:
+        server.library.add(ll.open(name))
+    server.run()

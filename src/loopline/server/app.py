@@ -11,12 +11,14 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
+from litestar.plugins import PluginProtocol
+from litestar.plugins.core import MsgspecDIPlugin
 from litestar.types import ASGIApp
 
 from loopline import __version__
 from loopline.server import problems
 from loopline.server.library import Library
-from loopline.server.routes import advise, browse, change, history, measure, near, page, parts, work
+from loopline.server.routes import advise, browse, change, cuts, history, measure, near, page, parts, work
 from loopline.server.safety import MAX_BODY, Gate, Rules
 from loopline.server.shelf import Shelf
 
@@ -33,12 +35,12 @@ def inner_app(library: Library, *, workers: int | None = None) -> Litestar:
     def the_shelf() -> Shelf:
         return shelf
 
-    areas = (advise, browse, change, history, measure, near, parts, work, page)
+    areas = (advise, browse, change, cuts, history, measure, near, parts, work, page)
     routes = [route for area in areas for route in area.ROUTES]
     for route in routes:  # Litestar itself loses the docstring where two methods share a path
         if isinstance(route, HTTPRouteHandler):
             route.description = inspect.getdoc(route.fn)
-    return Litestar(
+    return _Plain(
         route_handlers=routes,
         dependencies={"shelf": Provide(the_shelf, sync_to_thread=False)},
         exception_handlers=problems.HANDLERS,
@@ -52,6 +54,14 @@ def inner_app(library: Library, *, workers: int | None = None) -> Litestar:
         ),
         logging_config=None,
     )
+
+
+class _Plain(Litestar):
+    """Without the plug-ins for pydantic and attrs, whose import takes longer than all else where they are installed."""
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        return [*plugins, MsgspecDIPlugin()]
 
 
 def _operation_id(handler: HTTPRouteHandler, method: str, path: Sequence[object]) -> str:  # noqa: ARG001

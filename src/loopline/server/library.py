@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from loopline.errors import DatasetNotFound, near
+import duckdb
+
+from loopline.errors import DatasetNotFound, LooplineError, near
 from loopline.front.dataset import Dataset, Info
 from loopline.front.opening import list_datasets, open_dataset
 from loopline.query.view import View
@@ -72,6 +75,19 @@ class Library:
         """Show this one, too, in place of one under the home folder that has its name."""
         with self._lock:
             self._given[dataset.name] = dataset
+
+    def warm(self) -> None:
+        """Read what the first page of each given data set needs, in threads of their own: none waits for it."""
+        for name in self._given:
+            threading.Thread(target=self._warm, args=(name,), name="loopline-warm", daemon=True).start()
+
+    def _warm(self, name: str) -> None:
+        with suppress(LooplineError, duckdb.Error):  # a page that asks for it says what is wrong
+            shown = self.get(name)
+            at = shown.at(None)
+            shown.resident.aspects(at)
+            shown.info()
+            shown.ready.samples(at)
 
     def names(self) -> list[str]:
         found = list_datasets() if self._home else []

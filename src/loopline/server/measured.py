@@ -6,24 +6,25 @@ import dataclasses
 import datetime as dt
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from loopline.front.evaluating import stored
-from loopline.front.evaluating.verb import evaluate
 from loopline.jobs import Progress, StopSignal
-from loopline.metrics.record import EvaluationRecord
 from loopline.query.view import View
 from loopline.server.describe import stamp
 from loopline.server.jobs import Jobs
 from loopline.server.library import Shown
 from loopline.server.wire import CurveOut, EvaluateIn, EvaluationLine, JobOut, Scalar
 
+if TYPE_CHECKING:
+    from loopline.metrics.record import EvaluationRecord
+
 
 def lines(shown: Shown) -> list[EvaluationLine]:
     """Oldest first."""
-    return [_line(one.record) for one in stored.evaluations(shown.lake)]
+    return [_line(one.record) for one in shown.dataset.evaluations()]
 
 
 def _line(record: EvaluationRecord) -> EvaluationLine:
@@ -45,7 +46,7 @@ def _line(record: EvaluationRecord) -> EvaluationLine:
 
 def whole(shown: Shown, key: str) -> dict[str, object]:
     """Everything but curves, as JSON. Raises UnknownField."""
-    found = stored.evaluation(shown.lake, key)
+    found = shown.dataset.evaluation(key)
     plain = plain_json(found.to_json())
     assert isinstance(plain, dict)
     return plain
@@ -53,7 +54,7 @@ def whole(shown: Shown, key: str) -> dict[str, object]:
 
 def curve(shown: Shown, key: str, iou: float | None, label: str | None) -> CurveOut:
     """Precision over recall. Raises UnknownField, BadValue."""
-    found = stored.evaluation(shown.lake, key).record.curve(iou=iou, label=label)
+    found = shown.dataset.evaluation(key).record.curve(iou=iou, label=label)
     return CurveOut(_numbers(found.recall), _numbers(found.precision), _numbers(found.score))
 
 
@@ -63,8 +64,10 @@ def _numbers(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[
 
 def compare(shown: Shown, a: str, b: str, replicates: int, seed: int) -> dict[str, object]:
     """What changed from evaluation `a` to `b`, with intervals. Raises UnknownField, BadValue."""
-    earlier, later = stored.evaluation(shown.lake, a), stored.evaluation(shown.lake, b)
-    plain = plain_json(stored.compare_evaluations(earlier, later, replicates=replicates, seed=seed))
+    from loopline.front.evaluating.stored import compare_evaluations  # the metrics are loaded when first asked for
+
+    earlier, later = shown.dataset.evaluation(a), shown.dataset.evaluation(b)
+    plain = plain_json(compare_evaluations(earlier, later, replicates=replicates, seed=seed))
     assert isinstance(plain, dict)
     return plain
 
@@ -75,6 +78,8 @@ def start(shown: Shown, jobs: Jobs, asked: EvaluateIn) -> JobOut:
     samples = view if isinstance(view, View) else view.samples()
 
     def work(progress: Progress, stop: StopSignal) -> Mapping[str, Scalar]:
+        from loopline.front.evaluating.verb import evaluate
+
         progress.start("evaluate")
         stop.check()
         found = evaluate(

@@ -13,13 +13,15 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import msgspec
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, ReceiveMessage, Scope, Send
 
 from loopline.server.wire import Problem
+
+if TYPE_CHECKING:  # who may ask is settled before the app is loaded
+    from litestar.types import ASGIApp, HTTPScope, Message, Receive, ReceiveMessage, Scope, Send
 
 COOKIE: Final = "loopline_token"
 MAX_BODY: Final = 8 * 1024 * 1024

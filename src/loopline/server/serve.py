@@ -7,15 +7,24 @@ import socket
 import threading
 import time
 import webbrowser
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from loopline.errors import LooplineError, MissingDependency
-from loopline.front.dataset import Dataset
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from loopline.front.dataset import Dataset
+    from loopline.server.library import Library
 
 DEFAULT_PORT = 5151
 _TRIES = 20
+_WAITING: Final = 2048  # connections that wait until they are answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +90,11 @@ def bound_socket(host: str, port: int | None) -> socket.socket:
 
 
 class Server:
-    """A running app. `run` blocks; `start` runs it in a thread. Closed by `close`."""
+    """A running app. `run` blocks; `start` runs it in a thread. Closed by `close`.
+
+    It listens from the first line on, and loads the app in `run` or `start`: a browser that comes at once starts
+    meanwhile, and waits for its first answer.
+    """
 
     def __init__(
         self,
@@ -93,60 +106,64 @@ class Server:
         path: str = "/",
         home: bool = True,
     ) -> None:
-        try:
-            import litestar  # noqa: F401 - asked for here, so that the words are ours
-            import uvicorn
-        except ImportError as error:
-            raise MissingDependency(f"{error.name} is not installed", hint="pip install loopline") from error
-        from loopline.server.app import make_app
-        from loopline.server.library import Library
+        for needed in ("litestar", "uvicorn"):
+            if find_spec(needed) is None:
+                raise MissingDependency(f"{needed} is not installed", hint="pip install loopline")
         from loopline.server.safety import Rules, is_loopback, new_token
 
         local = is_loopback(host)
         asked = token if token else None if local else new_token()
         self._socket = bound_socket(host, port)
+        self._socket.listen(_WAITING)
         self.address = Address(host, self._socket.getsockname()[1], asked, path)
-        hosts = frozenset() if local else frozenset(_names_of(host))
-        self.library = Library(given, home=home)
-        app = make_app(self.library, Rules(asked, hosts))
+        self._given, self._home = given, home
+        self._rules = Rules(asked, frozenset() if local else frozenset(_names_of(host)))
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @cached_property
+    def library(self) -> Library:
+        """The data sets that it shows."""
+        from loopline.server.library import Library
+
+        return Library(self._given, home=self._home)
+
+    def run(self) -> None:
+        """Serve until interrupted."""
+        self._made().run(sockets=[self._socket])
+
+    def start(self) -> Server:
+        """Serve in a thread; back once it answers."""
+        server = self._made()
+        self._thread = threading.Thread(target=server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+        self._thread.start()
+        while not server.started and self._thread.is_alive():
+            time.sleep(0.005)
+        return self
+
+    def _made(self) -> uvicorn.Server:
+        self.library.warm()
+        import uvicorn
+
+        from loopline.server.app import make_app
+
         config = uvicorn.Config(
-            app,
+            make_app(self.library, self._rules),
             log_level="warning",
             access_log=False,
             lifespan="on",
             server_header=False,
             ws="none",
+            backlog=_WAITING,
             timeout_graceful_shutdown=2,
             proxy_headers=False,
         )
         self._server = uvicorn.Server(config)
-        self._thread: threading.Thread | None = None
-
-    def run(self, ready: Callable[[], None] = lambda: None) -> None:
-        """Serve until interrupted; `ready` is called once it answers."""
-        watcher = threading.Thread(target=self._when_started, args=(ready,), daemon=True)
-        watcher.start()
-        self._server.run(sockets=[self._socket])
-
-    def start(self) -> Server:
-        """Serve in a thread; back once it answers."""
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
-        self._thread.start()
-        started = threading.Event()
-        self._when_started(started.set)
-        return self
-
-    def _when_started(self, ready: Callable[[], None]) -> None:
-        for _ in range(2000):
-            if self._server.started:
-                ready()
-                return
-            if self._server.should_exit:
-                return
-            time.sleep(0.005)
+        return self._server
 
     def close(self) -> None:
-        self._server.should_exit = True
+        if self._server is not None:
+            self._server.should_exit = True
         if self._thread is not None:
             self._thread.join(5)
         self._socket.close()

@@ -10,7 +10,6 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 
-from loopline.front.evaluating import stored
 from loopline.jobs import Progress, StopSignal
 from loopline.server.describe import stamp
 from loopline.server.measured import plain_json
@@ -67,7 +66,7 @@ def next_steps(
     limit: Annotated[int, QueryParameter(ge=1, le=50, description="steps wanted")] = 8,
 ) -> list[StepOut]:
     """What to do next, by falling expected gain. Measures the evaluation's snapshot again: seconds."""
-    found = stored.evaluation(shelf.shown(name).lake, key).next_steps(limit=limit)
+    found = shelf.shown(name).dataset.evaluation(key).next_steps(limit=limit)
     return [
         StepOut(
             s.what.title,
