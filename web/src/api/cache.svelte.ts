@@ -1,4 +1,5 @@
 /** Server data has one home: answers by key, shared by all who ask, with the old one shown until the new one is there. */
+import { untrack } from "svelte";
 import { asProblem, isAbort, type Problem } from "./problem";
 
 const KEPT = 200;
@@ -23,6 +24,22 @@ export function once<T>(key: string, ask: (signal?: AbortSignal) => Promise<T>, 
   asked.catch(() => answers.get(key) === asked && answers.delete(key));
   if (answers.size > KEPT) answers.delete(answers.keys().next().value ?? "");
   return asked;
+}
+
+/** How many resources wait for an answer. */
+class Asking {
+  count = $state(0);
+}
+export const asking = new Asking();
+
+/** One more waits, until what is returned is called; calling that again does nothing. */
+function wait(): () => void {
+  let over = false;
+  untrack(() => (asking.count += 1));
+  return () => {
+    if (!over) untrack(() => (asking.count -= 1));
+    over = true;
+  };
 }
 
 export interface Resource<T> {
@@ -53,15 +70,18 @@ export function resource<T>(key: () => string | null, ask: (signal: AbortSignal)
       return;
     }
     const stop = new AbortController();
+    const over = wait();
     waiting = true;
     once(now, () => ask(stop.signal)).then(
       (answer) => {
+        over();
         if (stop.signal.aborted) return;
         data = answer;
         problem = undefined;
         waiting = false;
       },
       (error) => {
+        over();
         if (stop.signal.aborted) return;
         // Another asker of the same key went away and took the question along: ask it again.
         if (isAbort(error)) {
@@ -72,7 +92,10 @@ export function resource<T>(key: () => string | null, ask: (signal: AbortSignal)
         waiting = false;
       },
     );
-    return () => stop.abort();
+    return () => {
+      over();
+      stop.abort();
+    };
   });
 
   return {

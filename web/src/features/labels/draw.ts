@@ -32,14 +32,17 @@ interface Tag {
   readonly x: number;
   readonly y: number;
   readonly colour: string;
-  /** Area of its shape: the largest are named first. */
-  readonly weight: number;
+  /** Of the shape that it names; none: it names the picture. */
+  readonly box: Rect | null;
 }
 
 const SHARE = 65535;
 const CASING = "rgb(8 10 14 / 45%)";
 const INK = "#10131a";
-const TAG_AREA = 6500;
+/** One name tag for so many square pixels of a tile. */
+const TAG_AREA = 7500;
+/** A tag may be so many times as wide as what it names: small things are told by their colour alone. */
+const TAG_REACH = 2.4;
 
 /** `picture`: where the whole picture lies on the canvas, which may reach over the tile; `tile` clips. */
 export function drawLabels(
@@ -75,9 +78,9 @@ export function drawLabels(
       const box = boxOf(page, i, picture);
       if (box && outlineless(page, i) && !hasPoints(page, i)) strokeBox(ctx, box, colour, dashed, thin);
       if (box) {
-        if (name) tags.push({ text: name, x: box.x, y: box.y, colour, weight: box.w * box.h });
+        if (name) tags.push({ text: name, x: box.x, y: box.y, colour, box });
       } else if (name && classTags < 3 && (info.kind === "class" || info.kind === "value")) {
-        tags.push({ text: name, x: tile.x + 5, y: tile.y + tile.h - 5 - classTags * 18, colour, weight: Infinity });
+        tags.push({ text: name, x: tile.x + 5, y: tile.y + tile.h - 5 - classTags * 18, colour, box: null });
         classTags += 1;
       }
     }
@@ -209,14 +212,26 @@ function drawPoints(ctx: CanvasRenderingContext2D, picture: Rect, page: FieldPag
 
 const widths = new Map<string, number>();
 
+const area = (tag: Tag): number => (tag.box ? tag.box.w * tag.box.h : Infinity);
+
+/** Two shapes of one colour over one thing, such as its truth and its prediction. */
+function same(a: Tag, b: Tag): boolean {
+  if (!a.box || !b.box || a.colour !== b.colour) return false;
+  const w = Math.min(a.box.x + a.box.w, b.box.x + b.box.w) - Math.max(a.box.x, b.box.x);
+  const h = Math.min(a.box.y + a.box.h, b.box.y + b.box.h) - Math.max(a.box.y, b.box.y);
+  return w > 0 && h > 0 && 2 * w * h > Math.min(area(a), area(b));
+}
+
 function drawTags(ctx: CanvasRenderingContext2D, tile: Rect, tags: readonly Tag[], font: string): void {
   ctx.font = font;
   ctx.textBaseline = "middle";
   const taken: Rect[] = [];
+  const named: Tag[] = [];
   // A crowded tile names a few and lets the picture be seen.
   const room = Math.max(1, Math.round((tile.w * tile.h) / TAG_AREA));
-  for (const tag of [...tags].sort((a, b) => b.weight - a.weight)) {
+  for (const tag of [...tags].sort((a, b) => area(b) - area(a))) {
     if (taken.length >= room) break;
+    if (named.some((other) => same(other, tag))) continue;
     let width = widths.get(tag.text);
     if (width === undefined) {
       width = ctx.measureText(tag.text).width;
@@ -225,12 +240,14 @@ function drawTags(ctx: CanvasRenderingContext2D, tile: Rect, tags: readonly Tag[
     }
     const w = width + 8;
     const h = 15;
+    if (tag.box && w > TAG_REACH * tag.box.w) continue;
     const x = Math.min(Math.max(tag.x - 0.75, tile.x + 1), tile.x + tile.w - w - 1);
     const above = tag.y - h;
     const y = above >= tile.y + 1 ? above : Math.min(tag.y, tile.y + tile.h - h - 1);
     if (w > tile.w - 2 || y < tile.y || y + h > tile.y + tile.h) continue;
     if (taken.some((other) => x < other.x + other.w + 1 && x + w + 1 > other.x && y < other.y + other.h + 1 && y + h + 1 > other.y)) continue;
     taken.push({ x, y, w, h });
+    named.push(tag);
     ctx.fillStyle = tag.colour;
     ctx.beginPath();
     ctx.roundRect(x, y, w, h, 3);
