@@ -35,3 +35,15 @@ def test_similar_is_what_the_data_set_says(ds: ll.Dataset, browser: Browser) -> 
     found = browser.post("similar", key="v", ids=[int(ids[2])], count=3)
     assert [row["id"] for row in found] == ds.similar(int(ids[2]), limit=3).ids.tolist()
     assert browser.problem("similar", key="w", ids=[int(ids[2])])["detail"].startswith('there is no embedding "w"')
+
+
+def test_similar_takes_the_embedding_of_what_is_asked_about(ds: ll.Dataset, browser: Browser) -> None:
+    samples, objects = ds.view().ids(), ds.objects("truth").ids()
+    assert browser.post("similar", ids=[int(samples[0])]) == []
+    for owner, ids in (("sample", samples), ("truth", objects)):
+        matrix = np.random.default_rng(1).standard_normal((len(ids), 4)).astype(np.float32)
+        write_vectors(ds.lake, Embedding(f"of_{owner}", owner, "made up", "1", 4, False), ids, matrix)
+    found = browser.post("similar", ids=[int(objects[0])], of="truth", count=3)
+    assert [row["id"] for row in found] == ds.similar(int(objects[0]), key="of_truth", limit=3).ids.tolist()
+    assert browser.post("similar", ids=[int(samples[0])], count=1)[0]["id"] in samples.tolist()
+    assert browser.post("similar", ids=[int(samples[0])], of="predictions") == []

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from io import BytesIO
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from loopline.errors import MediaError, MissingDependency
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 _PATIENCE_S: Final = 30.0
 
@@ -28,9 +32,46 @@ def first_frame(path: str, size: int) -> bytes:
     from loopline.media.thumbnails import as_jpeg, upright
 
     scale = f"scale='min({size},iw)':'min({size},ih)':force_original_aspect_ratio=decrease"
-    command = [ffmpeg(), "-nostdin", "-loglevel", "error", "-protocol_whitelist", "file,pipe", "-i", f"file:{path}"]
+    command = [*_quiet(), "-i", f"file:{path}"]
     command += ["-an", "-frames:v", "1", "-vf", scale, "-f", "image2pipe", "-c:v", "png", "-"]
     return as_jpeg(upright(BytesIO(run(command).stdout)))
+
+
+def frame_at(path: str, time_s: float) -> Image:
+    """The frame of a local video that is shown at a time, all of its pixels, RGB.
+
+    Raises MediaError where it cannot be decoded; MissingDependency without ffmpeg.
+    """
+    from loopline.media.thumbnails import upright
+
+    command = [*_quiet(), "-ss", f"{max(0.0, time_s):.6f}", "-i", f"file:{path}"]
+    command += ["-an", "-frames:v", "1", "-f", "image2pipe", "-c:v", "png", "-"]
+    return upright(BytesIO(run(command).stdout))
+
+
+def strip(path: str, times_s: Sequence[float], size: int) -> bytes:
+    """The frames shown at some times, side by side in one JPEG. Each is a cell of the same width, its longer side at most
+    `size` pixels: the picture is len(times_s) cells wide.
+
+    One process seeks for each frame and decodes no more than it must, so a long video takes no longer than a short one.
+    Raises MediaError, MissingDependency.
+    """
+    from loopline.media.thumbnails import as_jpeg, upright
+
+    command = _quiet()
+    for time_s in times_s:
+        command += ["-ss", f"{max(0.0, time_s):.6f}", "-i", f"file:{path}"]
+    scale = f"scale='min({size},iw)':'min({size},ih)':force_original_aspect_ratio=decrease,setsar=1"
+    cells = [f"[{i}:v:0]trim=end_frame=1,{scale}[c{i}]" for i in range(len(times_s))]
+    row = "".join(f"[c{i}]" for i in range(len(times_s)))
+    joined = f"{row}hstack=inputs={len(times_s)}" if len(times_s) > 1 else f"{row}null"
+    command += ["-filter_complex", ";".join([*cells, f"{joined}[out]"]), "-map", "[out]"]
+    command += ["-an", "-frames:v", "1", "-f", "image2pipe", "-c:v", "png", "-"]
+    return as_jpeg(upright(BytesIO(run(command).stdout)))
+
+
+def _quiet() -> list[str]:
+    return [ffmpeg(), "-nostdin", "-loglevel", "error", "-protocol_whitelist", "file,pipe"]
 
 
 def run(command: list[str], *, timeout_s: float = _PATIENCE_S) -> subprocess.CompletedProcess[bytes]:

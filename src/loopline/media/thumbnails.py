@@ -9,7 +9,7 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -48,6 +48,19 @@ def as_jpeg(picture: Image, quality: int = QUALITY) -> bytes:
     out = BytesIO()
     picture.save(out, "JPEG", quality=quality)
     return out.getvalue()
+
+
+def mean_colour(jpeg: bytes) -> int:
+    """The mean colour of a picture, 0xRRGGBB: what stands in its place until it is there.
+
+    A JPEG is decoded at an eighth of its size, which is as many pixels as a mean needs.
+    """
+    from PIL import Image
+
+    picture = Image.open(BytesIO(jpeg))
+    picture.draft(None, (1, 1))
+    red, green, blue = picture.convert("RGB").resize((1, 1), Image.Resampling.BOX).tobytes()
+    return int(red) << 16 | int(green) << 8 | int(blue)
 
 
 def upright(file: BinaryIO, least: int | None = None) -> Image:
@@ -104,9 +117,10 @@ def _eight_bits(picture: Image) -> Image:
 
 
 class Thumbnails:
-    """Thumbnails kept in one SQLite file, which may be deleted at any time, up to a number of bytes.
+    """Thumbnails kept in one SQLite file, which may be deleted at any time, up to a number of bytes; and of each sample the
+    mean colour, which is small enough to stay when its thumbnails go.
 
-    Known by a key (a content's hash) and size. It is only a cache: where it cannot be read or written, thumbnails are
+    Thumbnails are known by a key (a content's hash) and size. It is only a cache: where it cannot be read or written, thumbnails are
     made anew.
     """
 
@@ -135,6 +149,7 @@ class Thumbnails:
         db.execute(
             "create table if not exists thumb (key text, size int, used real, jpeg blob, primary key (key, size))"
         )
+        db.execute("create table if not exists colour (id integer primary key, rgb int)")
         (self._bytes,) = db.execute("select coalesce(sum(length(jpeg)), 0) from thumb").fetchone()
         self._db = db
 
@@ -153,6 +168,21 @@ class Thumbnails:
             self._bytes += len(jpeg)
             if self._bytes > self._max_bytes:
                 self._forget_oldest()
+
+    def put_colour(self, sample_id: int, rgb: int) -> None:
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            if self._db is not None:
+                self._db.execute("insert or replace into colour values (?, ?)", (sample_id, rgb))
+
+    def colours(self, sample_ids: Sequence[int]) -> dict[int, int]:
+        """Of those samples whose mean colour is known: 0xRRGGBB."""
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            if self._db is not None:
+                marks = ",".join("?" * len(sample_ids))
+                return dict(
+                    self._db.execute(f"select id, rgb from colour where id in ({marks})", sample_ids).fetchall()
+                )
+        return {}
 
     def _forget_oldest(self) -> None:
         """A quarter goes at once, so that it happens rarely."""

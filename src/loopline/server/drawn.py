@@ -31,18 +31,20 @@ Shares = npt.NDArray[np.uint16]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DrawnSamples:
-    """One row for each sample, by id. `path_starts` (n + 1,) into `path_bytes`; `video` 1 for a video."""
+    """One row for each sample, by id. `path_starts` (n + 1,) into `path_bytes`; `video` 1 for a video; `duration_s` NaN
+    for a picture, None where there is no video."""
 
     width: npt.NDArray[np.uint32]
     height: npt.NDArray[np.uint32]
     video: npt.NDArray[np.uint8]
     path_bytes: npt.NDArray[np.uint8]
     path_starts: Ids
+    duration_s: npt.NDArray[np.float32] | None
 
     @property
     def nbytes(self) -> int:
-        parts = (self.width, self.height, self.video, self.path_bytes, self.path_starts)
-        return sum(part.nbytes for part in parts)
+        parts = (self.width, self.height, self.video, self.path_bytes, self.path_starts, self.duration_s)
+        return sum(part.nbytes for part in parts if part is not None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +73,7 @@ class DrawnObjects:
 def read_samples(lake: Lake, plan: Plan, rows: IdRows) -> DrawnSamples:
     """Every sample."""
     column = plan.rows.sample_column
-    names = ("width", "height", "media", "path")
+    names = ("width", "height", "media", "path", "duration_s")
     sql = plan.select([f"{plan.key} AS id", *(f"{column(name)} AS {name}" for name in names)], ordered=False)
     table = run.table(lake, plan.statement, sql)
     ids = table["id"].to_numpy()
@@ -86,6 +88,7 @@ def read_samples(lake: Lake, plan: Plan, rows: IdRows) -> DrawnSamples:
         np.asarray(table["media"].to_numpy(zero_copy_only=False) == "video", np.uint8),
         np.frombuffer(held, np.uint8).copy() if held is not None else np.zeros(0, np.uint8),
         starts.copy(),
+        numbers(table["duration_s"]).astype(np.float32) if table["duration_s"].null_count < len(table) else None,
     )
 
 

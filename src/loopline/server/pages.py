@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,17 +42,28 @@ OUTCOMES: Final = ("tp", "fp", "fn", "ignored")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """fields: label fields to draw, None for all · evaluation: the one whose outcomes come along"""
+    """fields: label fields to draw, None for all · evaluation: the one whose outcomes come along
+
+    colours   gives the mean colour of samples by their ids; None: it is not asked for
+    """
 
     fields: Sequence[str] | None = None
     evaluation: str | None = None
+    colours: Callable[[Ids], Column] | None = None
 
 
 def page(shown: Shown, asked: Asked, offset: int, count: int, wanted: Wanted = Wanted()) -> bytes:
     """Rows `offset` … `offset + count` of a view as a frame; docs/app.md lists its columns."""
     rows = asked.order()[offset : offset + count]
     extra: dict[str, object] = {"snapshot": asked.at, "offset": offset, "count": len(rows)}
-    return frame(columns(shown, asked, rows, wanted), extra)
+    found = columns(shown, asked, rows, wanted)
+    sample_rows = asked.resident.objects(asked.at, asked.field).sample_row[rows] if asked.field else rows
+    duration = shown.ready.samples(asked.at).duration_s
+    if duration is not None:
+        found["duration"] = duration[sample_rows]
+    if wanted.colours is not None:
+        found["colour"] = wanted.colours(asked.resident.samples(asked.at).ids[sample_rows])
+    return frame(found, extra)
 
 
 def columns(shown: Shown, asked: Asked, rows: Ids, wanted: Wanted = Wanted()) -> dict[str, Column]:

@@ -5,28 +5,34 @@ from __future__ import annotations
 import struct
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO, Final
+
+import numpy as np
+import numpy.typing as npt
 
 from loopline.errors import LooplineError, MediaError
 from loopline.media import local_media, open_media
 from loopline.media.films import Film, film
 from loopline.media.stills import first_frame
-from loopline.media.thumbnails import Thumbnails, small_jpeg
+from loopline.media.thumbnails import Thumbnails, mean_colour, small_jpeg
 from loopline.query import run
 from loopline.query.compile import Statement
 from loopline.server.kept import Kept
 from loopline.server.library import Shown
 from loopline.server.problems import NotThere
+from loopline.server.resident import Ids
 
 _RECORD: Final = struct.Struct("<dIBxxx")  # id, bytes that follow, kind
 PICTURE, ERROR = 0, 1
 _AHEAD: Final = 12  # thumbnails in the making for one request: a closed request leaves no more behind
 _KNOWN: Final = 200_000
+NO_COLOUR: Final = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,7 @@ class Pictures:
         self._kept = Thumbnails(self._cache / "thumbnails.sqlite")
         self._films = Kept(32 * 1024 * 1024)
         self._known: OrderedDict[int, Reference] = OrderedDict()
+        self._coloured: set[int] = set()
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -100,36 +107,49 @@ class Pictures:
     def thumbnails(self, ids: Sequence[int], size: int) -> Iterator[bytes]:
         """Records in the order of `ids`: f8 id, u4 length, u1 kind, 3 bytes of nothing, then so many bytes."""
         places = self.references(ids)
-        waiting: deque[tuple[int, Future[bytes]]] = deque()
-        todo = iter(ids)
+        return self.ahead(partial(self._small, one, places.get(one), size) for one in ids)
+
+    def ahead(self, todo: Iterator[Callable[[], bytes]]) -> Iterator[bytes]:
+        """What some calls give, in their order, a few of them at work at once."""
+        waiting: deque[Future[bytes]] = deque()
         try:
             while True:
                 while len(waiting) < _AHEAD and (one := next(todo, None)) is not None:
-                    waiting.append((one, self._workers.submit(self._record, one, places.get(one), size)))
+                    waiting.append(self._workers.submit(one))
                 if not waiting:
                     return
-                yield waiting.popleft()[1].result()
+                yield waiting.popleft().result()
         finally:
-            for _, future in waiting:
+            for future in waiting:
                 future.cancel()
 
-    def _record(self, sample_id: int, place: Reference | None, size: int) -> bytes:
-        try:
+    def _small(self, sample_id: int, place: Reference | None, size: int) -> bytes:
+        def jpeg() -> bytes:
             if place is None:
                 raise MediaError(f"there is no sample {sample_id}")
-            kind, body = PICTURE, self.thumbnail(place, size)
-        except LooplineError as error:
-            kind, body = ERROR, error.what.encode()
-        except Exception as error:  # one picture that breaks a decoder must not end the stream
-            kind, body = ERROR, f"cannot be shown: {type(error).__name__}: {error}".encode()
-        return _RECORD.pack(sample_id, len(body), kind) + body
+            found = self.thumbnail(place, size)
+            if sample_id not in self._coloured:
+                self._kept.put_colour(sample_id, mean_colour(found))
+                self._coloured.add(sample_id)
+            return found
+
+        return record(sample_id, jpeg)
+
+    def colours(self, ids: Ids) -> npt.NDArray[np.uint32]:
+        """Mean colour of each sample whose thumbnail has been made, 0xRRGGBB; NO_COLOUR for others."""
+        known = self._kept.colours(ids.tolist())
+        return np.array([known.get(one, NO_COLOUR) for one in ids.tolist()], np.uint32)
 
     def thumbnail(self, place: Reference, size: int) -> bytes:
         """A JPEG. Raises MediaError."""
-        found = self._kept.get(place.key, size)
+        return self.kept(place.key, size, lambda: self._make(place, size))
+
+    def kept(self, key: str, size: int, make: Callable[[], bytes]) -> bytes:
+        """What the disk cache has under a key, else what is made now."""
+        found = self._kept.get(key, size)
         if found is None:
-            found = self._make(place, size)
-            self._kept.put(place.key, size, found)
+            found = make()
+            self._kept.put(key, size, found)
         return found
 
     def _make(self, place: Reference, size: int) -> bytes:
@@ -157,6 +177,17 @@ class Pictures:
     def converted(self, place: Reference) -> Path:
         """Where the form of a video lies that browsers play, once it is made."""
         return self._cache / "films" / f"{blake2b(place.key.encode(), digest_size=16).hexdigest()}.mp4"
+
+
+def record(one: int, jpeg: Callable[[], bytes]) -> bytes:
+    """A record of the stream: the picture, or why there is none."""
+    try:
+        kind, body = PICTURE, jpeg()
+    except LooplineError as error:
+        kind, body = ERROR, error.what.encode()
+    except Exception as error:  # one picture that breaks a decoder must not end the stream
+        kind, body = ERROR, f"cannot be shown: {type(error).__name__}: {error}".encode()
+    return _RECORD.pack(one, len(body), kind) + body
 
 
 def read_records(packed: bytes) -> list[tuple[int, int, bytes]]:

@@ -19,7 +19,6 @@ from loopline.server.library import Shown
 from loopline.server.problems import NotThere
 from loopline.server.wire import ObjectOut, SampleOut, Scalar
 
-
 _JUDGED: Final = ("outcome", "iou", "partner_id")
 
 

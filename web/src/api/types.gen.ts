@@ -126,6 +126,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/d/{name}/crops": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Crops
+         * @description Objects cut out of their pictures, sharp, as records like those of thumbs; `id` is the object's.
+         */
+        readonly post: operations["crops"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/d/{name}/delete": {
         readonly parameters: {
             readonly query?: never;
@@ -595,6 +615,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/d/{name}/strip": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Strip
+         * @description Frames spread over a video, side by side in one picture, as one record like those of thumbs.
+         */
+        readonly post: operations["strip"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/d/{name}/tag": {
         readonly parameters: {
             readonly query?: never;
@@ -1043,6 +1083,17 @@ export interface components {
                 number
             ] | null;
         };
+        /** CropsIn */
+        readonly CropsIn: {
+            readonly field: string;
+            readonly ids: readonly (number | unknown)[];
+            /**
+             * @default 256
+             * @enum {integer}
+             */
+            readonly size?: 128 | 256 | 512;
+            readonly snapshot?: number | null;
+        };
         /** CurveOut */
         readonly CurveOut: {
             readonly precision: readonly (number | null)[];
@@ -1380,7 +1431,10 @@ export interface components {
             /** @default 12 */
             readonly count?: number;
             readonly ids: readonly (number | unknown)[];
-            readonly key: string;
+            /** @default  */
+            readonly key?: string;
+            /** @default sample */
+            readonly of?: string;
         };
         /** SimilarOut */
         readonly SimilarOut: {
@@ -1402,6 +1456,17 @@ export interface components {
             readonly side: string;
             readonly title: string;
             readonly where: string | null;
+        };
+        /** StripIn */
+        readonly StripIn: {
+            /** @default 16 */
+            readonly count?: number;
+            readonly id: number;
+            /**
+             * @default 256
+             * @enum {integer}
+             */
+            readonly size?: 128 | 256 | 512;
         };
         /** TableCounts */
         readonly TableCounts: {
@@ -1726,6 +1791,48 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": readonly components["schemas"]["Offer"][];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    readonly crops: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description name of a data set */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["CropsIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Stream Response */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/x-loopline-thumbs": unknown;
                 };
             };
             /** @description Bad request syntax or unsupported method */
@@ -2762,6 +2869,48 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": readonly components["schemas"]["SimilarOut"][];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    readonly strip: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description name of a data set */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["StripIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Request fulfilled, document follows */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/x-loopline-thumbs": string;
                 };
             };
             /** @description Bad request syntax or unsupported method */

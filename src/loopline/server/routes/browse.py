@@ -68,7 +68,7 @@ def layout(shelf: Given, name: DatasetName, data: JSONBody[ViewIn]) -> bytes:
 def page(shelf: Given, name: DatasetName, data: JSONBody[PageIn]) -> bytes:
     """Some rows of a view with what is drawn on them, as a frame."""
     shown = shelf.shown(name)
-    wanted = paging.Wanted(data.fields, data.evaluation)
+    wanted = paging.Wanted(data.fields, data.evaluation, shelf.pictures(name).colours)
     return paging.page(shown, shown.ask(data.view), data.offset, data.count, wanted)
 
 
@@ -94,10 +94,10 @@ def check(shelf: Given, name: DatasetName, data: JSONBody[CheckIn]) -> CheckOut:
 async def thumbs(shelf: Given, name: DatasetName, data: JSONBody[ThumbsIn]) -> Stream:
     """Thumbnails in the order asked for, as records: f8 id, u4 length, u1 kind (0 JPEG, 1 why not), 3 bytes, bytes."""
     pictures = await anyio.to_thread.run_sync(shelf.pictures, name)
-    return Stream(_in_threads(pictures.thumbnails(data.ids, data.size)), media_type="application/x-loopline-thumbs")
+    return Stream(in_threads(pictures.thumbnails(data.ids, data.size)), media_type="application/x-loopline-thumbs")
 
 
-async def _in_threads(records: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def in_threads(records: Iterator[bytes]) -> AsyncIterator[bytes]:
     """The records, each waited for outside of the event loop; a client who goes away ends the work."""
     try:
         while (record := await anyio.to_thread.run_sync(next, records, None)) is not None:

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from loopline.query.view import ObjectView
 from loopline.server.shelf import DatasetName, Given
 from loopline.server.wire import Id, Name, ViewSpec
+from loopline.store.vectors import embeddings
 
 MOST: Final = 512
 
@@ -34,10 +35,15 @@ class AroundOut(Struct):
 
 
 class SimilarIn(Struct, forbid_unknown_fields=True):
-    """`ids`: of samples, or of objects where the embedding is of objects."""
+    """`ids`: of samples, or of objects where the embedding is of objects.
 
-    key: Name
+    key   the embedding; empty: the newest one of what `of` names, and nothing is alike where there is none
+    of    "sample", or a label field
+    """
+
     ids: Annotated[tuple[Id, ...], Meta(min_length=1, max_length=1000)]
+    key: Name = ""
+    of: Name = "sample"
     count: Annotated[int, Meta(ge=1, le=MOST)] = 12
 
 
@@ -65,7 +71,11 @@ def around(shelf: Given, name: DatasetName, data: JSONBody[AroundIn]) -> AroundO
 @post("/api/d/{name:str}/similar", status_code=200, sync_to_thread=True)
 def similar(shelf: Given, name: DatasetName, data: JSONBody[SimilarIn]) -> list[SimilarOut]:
     """What is most like some samples or objects, by an embedding; the most alike first."""
-    found = shelf.shown(name).dataset.similar(list(data.ids), key=data.key, limit=data.count).to_arrow()
+    shown = shelf.shown(name)
+    key = data.key or next((one.key for one in reversed(embeddings(shown.lake)) if one.owner == data.of), "")
+    if not key:
+        return []
+    found = shown.dataset.similar(list(data.ids), key=key, limit=data.count).to_arrow()
     return [SimilarOut(row["id"], row["sample_id"], row["similarity"]) for row in found.to_pylist()]
 
 

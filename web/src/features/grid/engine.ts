@@ -17,6 +17,8 @@ export interface GridHost {
   focus(index: number): void;
   open(index: number): void;
   choose(index: number, how: "toggle" | "range" | "only"): void;
+  /** Whether a tile changes as the pointer moves over it. */
+  scrubs(index: number): boolean;
   marquee(indices: readonly number[], add: boolean): void;
   ground(): { background: string; accent: string };
 }
@@ -26,6 +28,8 @@ export interface TileState {
   readonly chosen: boolean;
   readonly hovered: boolean;
   readonly anyChosen: boolean;
+  /** Where over the tile the pointer is, 0 at its left edge, 1 at its right; null where it is elsewhere. */
+  readonly across: number | null;
 }
 
 export interface Grid {
@@ -52,6 +56,7 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
   let ratio = 1;
   let focused = -1;
   let hovered = -1;
+  let pointerX = 0;
   let frame = 0;
   let speed = 0;
   let before = { top: 0, time: 0 };
@@ -96,7 +101,9 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
     const anyChosen = tiles.some((tile) => host.chosen(tile.index));
     for (const tile of tiles) {
       const at = placed(tile);
-      host.draw(ctx, tile, at, { focused: tile.index === focused, chosen: host.chosen(tile.index), hovered: tile.index === hovered, anyChosen });
+      const isHovered = tile.index === hovered;
+      const across = isHovered ? Math.min(1, Math.max(0, (pointerX - at.x) / at.w)) : null;
+      host.draw(ctx, tile, at, { focused: tile.index === focused, chosen: host.chosen(tile.index), hovered: isHovered, anyChosen, across });
     }
     if (selecting?.live) {
       const r = marqueeRect(selecting);
@@ -245,7 +252,8 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
       return;
     }
     const index = under(event)?.index ?? -1;
-    if (index !== hovered) {
+    pointerX = event.clientX - scroller.getBoundingClientRect().left;
+    if (index !== hovered || (index >= 0 && host.scrubs(index))) {
       hovered = index;
       redraw();
     }

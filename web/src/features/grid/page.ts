@@ -3,6 +3,7 @@ import { type Column, type Frame, strings } from "../../api/frame";
 import { lru } from "../../lib/lru";
 
 export const NO_CLASS = 65535;
+export const NO_COLOUR = 0xffffffff;
 
 export interface FieldPage {
   /** (rows + 1): the first object of each row. */
@@ -24,6 +25,10 @@ export interface PageData {
   readonly width: Uint32Array;
   readonly height: Uint32Array;
   readonly media: Uint8Array;
+  /** Mean colour of each picture, 0xRRGGBB; NO_COLOUR where nobody has seen it yet. */
+  readonly colour: Uint32Array | null;
+  /** Seconds; NaN for a picture. Null where nothing is a video. */
+  readonly duration: Float32Array | null;
   readonly path: readonly string[];
   readonly fields: ReadonlyMap<string, FieldPage>;
   /** Where the tiles are objects. */
@@ -68,6 +73,8 @@ export function readPage(frame: Frame, fieldNames: readonly string[], prefix = "
     width: u4("width") ?? new Uint32Array(id.length),
     height: u4("height") ?? new Uint32Array(id.length),
     media: u1("media") ?? new Uint8Array(id.length),
+    colour: u4("colour"),
+    duration: f4("duration"),
     path: strings(frame, `${prefix}path`),
     fields,
     objectId: f8("object.id"),

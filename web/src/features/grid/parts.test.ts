@@ -4,7 +4,7 @@ import { lru } from "../../lib/lru";
 import { picked } from "../selection/pick";
 import { maskAlpha, SIDE } from "./masks";
 import { type PageData, pageStore, readPage } from "./page";
-import { pictureRect } from "./tile";
+import { cropRect, lengthSays, pictureRect } from "./tile";
 
 const page = (ids: number[]): PageData =>
   readPage(
@@ -77,6 +77,32 @@ describe("a picture in its tile", () => {
     expect(zoomed.x + 0.55 * zoomed.w).toBeCloseTo(50);
     expect(zoomed.y + 0.6 * zoomed.h).toBeCloseTo(50);
   });
+});
+
+describe("the crop of an object", () => {
+  it("is the square around its box, cut at the edge of the picture, and covers its tile", () => {
+    const whole = { x: 0, y: 0, w: 200, h: 100 };
+    const middle = cropRect(whole, { x: 0.45, y: 0.4, w: 0.1, h: 0.2 }, 400, 200);
+    expect(middle.w).toBeCloseTo(25);
+    expect(middle.h).toBeCloseTo(25);
+    expect(middle.x + middle.w / 2).toBeCloseTo(100);
+    const corner = cropRect(whole, { x: 0, y: 0, w: 0.1, h: 0.2 }, 400, 200);
+    expect([corner.x, corner.y]).toEqual([0, 0]);
+    expect(corner.w).toBeCloseTo(22.5);
+    for (const object of [{ x: 0.2, y: 0.2, w: 0.3, h: 0.1 }, { x: 0.4, y: 0.3, w: 0.02, h: 0.5 }]) {
+      const tile = { x: 10, y: 20, w: 100, h: 100 };
+      const all = pictureRect(tile, 400, 400, false, object);
+      const crop = cropRect(all, object, 400, 400);
+      expect(crop.x).toBeLessThanOrEqual(tile.x);
+      expect(crop.x + crop.w).toBeGreaterThanOrEqual(tile.x + tile.w);
+      expect(crop.y).toBeLessThanOrEqual(tile.y);
+      expect(crop.y + crop.h).toBeGreaterThanOrEqual(tile.y + tile.h);
+    }
+  });
+});
+
+it("a video says how long it is", () => {
+  expect([lengthSays(6.6), lengthSays(750), lengthSays(3723)]).toEqual(["0:07", "12:30", "1:02:03"]);
 });
 
 describe("a selection", () => {

@@ -2,7 +2,7 @@
 import type { FieldInfo } from "../../api/types";
 import { drawLabels, type LabelStyle, type Rect } from "../labels/draw";
 import type { TileState } from "./engine";
-import { type PageData, type Place } from "./page";
+import { NO_COLOUR, type PageData, type Place } from "./page";
 import type { Picture } from "./pictures";
 
 export interface TileLook {
@@ -24,8 +24,8 @@ export interface TileLabels {
 export function pictureRect(at: Rect, width: number, height: number, cover: boolean, object: Rect | null): Rect {
   if (object) {
     // The object with a margin of a tenth around it, as large as the tile allows.
-    const w = Math.max(object.w, 0.002) * 1.2 * width;
-    const h = Math.max(object.h, 0.002) * 1.2 * height;
+    const w = Math.max(object.w * width, 1) * 1.2;
+    const h = Math.max(object.h * height, 1) * 1.2;
     const scale = Math.min(at.w / w, at.h / h);
     const cx = (object.x + object.w / 2) * width * scale;
     const cy = (object.y + object.h / 2) * height * scale;
@@ -37,6 +37,18 @@ export function pictureRect(at: Rect, width: number, height: number, cover: bool
   return { x: at.x + (at.w - w) / 2, y: at.y + (at.h - h) / 2, w, h };
 }
 
+/** The server's crops are squares around the box, so much larger than its longer side. */
+const CROP = 1.25;
+
+/** Where the crop of an object lies, with `whole` where the whole picture does. As the server cuts: see docs/app.md. */
+export function cropRect(whole: Rect, object: Rect, width: number, height: number): Rect {
+  const half = (Math.max(object.w * width, object.h * height, 1) * CROP) / 2;
+  const part = (middle: number, side: number): [number, number] => [Math.min(1, Math.max(0, middle - half / side)), Math.min(1, Math.max(0, middle + half / side))];
+  const [x0, x1] = part(object.x + object.w / 2, width);
+  const [y0, y1] = part(object.y + object.h / 2, height);
+  return { x: whole.x + x0 * whole.w, y: whole.y + y0 * whole.h, w: (x1 - x0) * whole.w, h: (y1 - y0) * whole.h };
+}
+
 export function objectRect(page: PageData, row: number): Rect | null {
   const box = page.objectBox;
   if (!box) return null;
@@ -44,11 +56,21 @@ export function objectRect(page: PageData, row: number): Rect | null {
   return { x: x0 ?? 0, y: y0 ?? 0, w: (x1 ?? 0) - (x0 ?? 0), h: (y1 ?? 0) - (y0 ?? 0) };
 }
 
+/** What there is to see of a tile: a picture of all of it, or of its object alone; and a strip of frames to scrub over. */
+export interface TilePicture {
+  readonly picture: Picture | undefined;
+  readonly isCrop: boolean;
+  readonly strip: CanvasImageSource & { readonly width: number; readonly height: number } | undefined;
+}
+
+/** Frames in a strip. */
+export const FRAMES = 16;
+
 export function drawTile(
   ctx: CanvasRenderingContext2D,
   at: Rect,
   place: Place | undefined,
-  picture: Picture | undefined,
+  { picture, isCrop, strip }: TilePicture,
   state: TileState,
   labels: TileLabels | null,
   cover: boolean,
@@ -59,26 +81,34 @@ export function drawTile(
   ctx.beginPath();
   ctx.roundRect(at.x, at.y, at.w, at.h, look.radius);
   ctx.clip();
-  ctx.fillStyle = look.empty;
+  ctx.fillStyle = place ? ground(place, look) : look.empty;
   ctx.fillRect(at.x, at.y, at.w, at.h);
   if (place) {
     const { page, row } = place;
     const width = page.width[row] || 1;
     const height = page.height[row] || 1;
-    const whole = pictureRect(at, width, height, cover, objectRect(page, row));
-    if (picture?.kind === "picture") {
-      ctx.imageSmoothingQuality = "high";
-      ctx.drawImage(picture.bitmap, whole.x, whole.y, whole.w, whole.h);
+    const object = objectRect(page, row);
+    const whole = pictureRect(at, width, height, cover, object);
+    ctx.imageSmoothingQuality = "high";
+    const scrubbed = strip && state.across !== null && !object;
+    if (scrubbed) {
+      const cell = strip.width / FRAMES;
+      const frame = Math.min(FRAMES - 1, Math.floor(state.across * FRAMES));
+      ctx.drawImage(strip, frame * cell, 0, cell, strip.height, whole.x, whole.y, whole.w, whole.h);
+    } else if (picture?.kind === "picture") {
+      const to = isCrop && object ? cropRect(whole, object, width, height) : whole;
+      ctx.drawImage(picture.bitmap, to.x, to.y, to.w, to.h);
     } else if (picture) drawReason(ctx, at, picture.reason, look);
     // Labels come with their picture: lines over an empty tile say nothing.
-    if (labels && picture?.kind === "picture") {
+    if (labels && picture?.kind === "picture" && !scrubbed) {
       const shown = labels.fields.flatMap((info) => {
         const found = page.fields.get(info.name);
         return found ? [{ info, page: found }] : [];
       });
       drawLabels(ctx, whole, at, row, shown, page.objectId ? { ...labels.style, only: page.objectId[row] } : labels.style);
     }
-    if (page.media[row] === 1) drawVideoSign(ctx, at);
+    if (page.media[row] === 1) drawVideoSign(ctx, at, page.duration?.[row], look.font);
+    if (scrubbed && state.across !== null) drawHead(ctx, at, state.across);
   }
   if (notes.length && (state.hovered || state.focused) && at.h > 70) drawNotes(ctx, at, notes, look);
   if (state.hovered || state.chosen || (state.anyChosen && at.h > 60)) drawCheck(ctx, at, state.chosen, look);
@@ -103,19 +133,46 @@ function drawReason(ctx: CanvasRenderingContext2D, at: Rect, reason: string, loo
   ctx.fillText(reason, at.x + 10, at.y + at.h / 2 + 9, at.w - 20);
 }
 
-function drawVideoSign(ctx: CanvasRenderingContext2D, at: Rect): void {
-  const x = at.x + at.w - 24;
-  const y = at.y + 8;
-  ctx.fillStyle = "rgb(8 10 14 / 60%)";
+/** The colour of the picture that is on its way, so that the tile changes as little as may be when it comes. */
+function ground({ page, row }: Place, look: TileLook): string {
+  const colour = page.colour?.[row] ?? NO_COLOUR;
+  return colour === NO_COLOUR ? look.empty : `#${colour.toString(16).padStart(6, "0")}`;
+}
+
+/** 0:07, 12:30, 1:02:03 */
+export function lengthSays(seconds: number): string {
+  const whole = Math.round(seconds);
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  return `${h ? `${h}:${String(m).padStart(2, "0")}` : m}:${String(s).padStart(2, "0")}`;
+}
+
+/** A mark that it plays, and for how long. */
+function drawVideoSign(ctx: CanvasRenderingContext2D, at: Rect, duration: number | undefined, font: string): void {
+  const says = duration !== undefined && Number.isFinite(duration) && at.w > 72 ? lengthSays(duration) : "";
+  ctx.font = font;
+  const width = 16 + (says ? ctx.measureText(says).width + 5 : 0);
+  const x = at.x + at.w - width - 7;
+  const y = at.y + 7;
+  ctx.fillStyle = "rgb(8 10 14 / 66%)";
   ctx.beginPath();
-  ctx.roundRect(x, y, 16, 16, 4);
+  ctx.roundRect(x, y, width, 17, 4);
   ctx.fill();
   ctx.fillStyle = "#fff";
   ctx.beginPath();
-  ctx.moveTo(x + 6, y + 4);
-  ctx.lineTo(x + 12, y + 8);
-  ctx.lineTo(x + 6, y + 12);
+  ctx.moveTo(x + 6, y + 4.5);
+  ctx.lineTo(x + 12, y + 8.5);
+  ctx.lineTo(x + 6, y + 12.5);
   ctx.fill();
+  ctx.textBaseline = "middle";
+  if (says) ctx.fillText(says, x + 15, y + 9);
+}
+
+/** Where in the video the pointer is. */
+function drawHead(ctx: CanvasRenderingContext2D, at: Rect, across: number): void {
+  ctx.fillStyle = "rgb(8 10 14 / 55%)";
+  ctx.fillRect(at.x, at.y + at.h - 4, at.w, 4);
+  ctx.fillStyle = "#fff";
+  ctx.fillRect(at.x, at.y + at.h - 4, at.w * across, 4);
 }
 
 function drawNotes(ctx: CanvasRenderingContext2D, at: Rect, notes: readonly string[], look: TileLook): void {

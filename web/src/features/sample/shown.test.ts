@@ -16,6 +16,9 @@ const object = (id: number, more: Partial<ObjectDetail>): ObjectDetail => ({
   keypoints: null,
   value: null,
   has_mask: false,
+  outcome: null,
+  iou: null,
+  partner_id: null,
   ...more,
 });
 const field = (name: string) => ({ name, kind: "box", classes: ["car"], colors: ["#609efa"], skeleton: [], attributes: [] });
