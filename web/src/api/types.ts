@@ -31,6 +31,8 @@ export interface DatasetEntry {
   readonly snapshot: number;
   readonly versions: number;
   readonly changed_at: string | null;
+  /** Why it cannot be opened; empty: it can. */
+  readonly error: string;
 }
 
 export interface ColumnInfo {
