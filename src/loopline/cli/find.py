@@ -281,29 +281,37 @@ for _one in (quality, duplicates, leaks, unique, outliers, typical, coreset, har
 @command(
     "similar",
     examples=[
-        "loopline similar masks 17",
         "loopline similar masks outside.jpg --key clip --limit 50",
+        'loopline similar masks --text "a dog on a sofa" --key words',
         "loopline similar masks 17 18 19 --where \"split == 'val'\"",
     ],
 )
 @dataset_argument
-@click.argument("to", nargs=-1, required=True, metavar="ID|FILE|WORDS...")
+@click.argument("to", nargs=-1, metavar="[ID|FILE]...")
+@click.option("--text", metavar="WORDS", help="Words instead, where the model of the embedding knows words.")
 @_key
 @where_option("Only among samples that meet this condition.")
 @_tag
 @limit_option()
 def similar(
-    name: str, to: tuple[str, ...], key: str | None, where: str | None, tag: str | None, limit: int, as_json: bool
+    name: str,
+    to: tuple[str, ...],
+    text: str | None,
+    key: str | None,
+    where: str | None,
+    tag: str | None,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """What is most like a sample, an object, a file, or words.
 
-    Numbers are ids; anything else is a file, or words where the model knows words.
+    Numbers are ids; anything else is a file.
     """
     ds = ll.open(name)
     ids = [int(part) for part in to if part.isdecimal()]
-    asked: Any = ids if len(ids) == len(to) else " ".join(to)
+    asked: Any = None if not to else ids if len(ids) == len(to) else " ".join(to)
     within = ds.where(where) if where else None
-    found = ds.similar(asked, key=key, within=within, limit=limit or len(ds))
+    found = ds.similar(asked, text=text, key=key, within=within, limit=limit or len(ds))
     if tag is not None and len(found):
         ds.tag(found.view, tag)
     rows = found.to_arrow()

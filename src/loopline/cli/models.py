@@ -100,6 +100,9 @@ def _work_options(function: Function) -> Function:
 @click.argument("model")
 @click.option("--into", default="predictions", show_default=True, metavar="FIELD", help="Label field to fill.")
 @click.option("--min-score", type=float, help="Leave out what is less sure [default: as the card says].")
+@click.option(
+    "--every", type=click.IntRange(min=0), default=1, show_default=True, help="Of videos every n-th frame; 0: none."
+)
 @where_option()
 @_work_options
 def predict(
@@ -107,6 +110,7 @@ def predict(
     model: str,
     into: str,
     min_score: float | None,
+    every: int,
     where: str | None,
     replace: bool,
     resume: bool,
@@ -125,6 +129,7 @@ def predict(
             into,
             where=viewed(ds, where),
             min_score=min_score,
+            every=every,
             replace=replace,
             resume=resume,
             batch_size=batch_size,
@@ -188,6 +193,8 @@ def _show(report: WorkReport, word: str, as_json: bool) -> None:
         f"{report.target}: {_render.counted(report.rows, word)} of {_render.counted(report.samples, 'sample')} "
         f"by {report.model}, {report.rate:,.0f}/s{inside}"
     )
+    if report.frames:
+        _render.line(f"{_render.counted(report.frames, 'frame')} of videos among them")
     if report.skipped:
         _render.line(f"{_render.counted(report.skipped, 'sample')} had been done before")
     for problem in report.problems[:_PROBLEMS]:

@@ -134,17 +134,26 @@ class Dataset:
 
         return Find(self._writable(), self.view())
 
-    def similar(self, to: Likeness, *, key: str | None = None, within: View | None = None, limit: int = 100) -> Similar:
+    def similar(
+        self,
+        to: Likeness | None = None,
+        *,
+        text: str | None = None,
+        key: str | None = None,
+        within: View | None = None,
+        limit: int = 100,
+    ) -> Similar:
         """What is most like something, by an embedding.
 
         to      an id or several (of samples, or objects where the embedding is of objects), a view of them, a vector,
-                the path of a picture's file, or words, where the model knows words. What is given is no answer itself
+                or the path of a picture's file. What is given is no answer itself
+        text    words instead, where the model that made the embedding knows words
         key     of the embedding; may be left out where there is only one
         within  look among these samples only
         """
         from loopline.front.finding.similar import similar
 
-        return similar(self._lake, self.view(), to, key=key, within=within, limit=limit)
+        return similar(self._lake, self.view(), to, text=text, key=key, within=within, limit=limit)
 
     def close(self) -> None:
         self._lake.close()
@@ -492,12 +501,14 @@ class Dataset:
         resume: bool = False,
         batch_size: int | None = None,
         workers: int | None = None,
+        every: int = 1,
         progress: Progress = SILENT,
         stop: StopSignal | None = None,
     ) -> WorkReport:
         """Run a model over the samples and keep what it finds in the label field `into`: see `models.predict.predict`.
 
         model  its name (`loopline models` lists them), the path of its card, or a `Predictor`
+        every  of videos every n-th frame; 0: leave videos out
         """
         from loopline.front import predicting
 
@@ -511,6 +522,7 @@ class Dataset:
             resume=resume,
             batch_size=batch_size,
             workers=workers,
+            every=every,
             progress=progress,
             stop=stop,
         )

@@ -30,6 +30,7 @@ def predict(
     resume: bool = False,
     batch_size: int | None = None,
     workers: int | None = None,
+    every: int = 1,
     progress: Progress = SILENT,
     stop: StopSignal | None = None,
 ) -> WorkReport:
@@ -47,6 +48,7 @@ def predict(
         resume=resume,
         batch_size=batch_size,
         workers=workers,
+        every=every,
         progress=progress,
         stop=stop,
     )

@@ -20,7 +20,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -69,8 +69,35 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     revision: str = ""
 
 
+class TextInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[text]`: the other half of a pair, which gives words vectors in the space of the pictures'.
+
+    weights    an ONNX file beside the card or in a model folder · tensor: its output; "": the first
+    tokenizer  vocab.txt (BERT) or tokenizer.json (BERT, CLIP)
+    tokens     how many it takes, where its input does not say; 0: any number · pad: the number of the filling
+    pool       of an output for each token: their mean, or the first one
+    template   what is asked, with the words in place of {}
+    through    "classes": no pair, but a classifier. A picture's vector is made of the words for its `top` likeliest classes
+               (the template with their names), each weighing as much as it is likely in the whole picture and in
+               `crops` squares along it
+    """
+
+    weights: str
+    tokenizer: str
+    sha256: str = ""
+    tensor: str = ""
+    tokens: int = 0
+    pad: int = 0
+    pool: Literal["mean", "first"] = "mean"
+    template: str = "{}"
+    through: Literal["", "classes"] = ""
+    top: int = 10
+    crops: int = 3
+    source: list[Source] = []
+
+
 class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A model: what it does, how it is fed, how its outputs are read, whose it is. `folder`: where the card lies."""
+    """A model: what it does, how it is fed, how its outputs are read, whose it is. `folder`, `file`: where the card lies."""
 
     name: str
     input: Input
@@ -86,13 +113,19 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     batch_size: int = 8
     output: Output | None = None
     embedding: EmbeddingOutput | None = None
+    text: TextInput | None = None
     source: list[Source] = []
     options: dict[str, str | int | float | bool] = {}  # of the family
     folder: str = ""
+    file: str = ""
 
     @property
     def task(self) -> str:
         return TASKS[self.output.kind or "box"] if self.output is not None else "embedding"
+
+    @property
+    def embeds(self) -> bool:
+        return self.embedding is not None or (self.text is not None and self.text.through != "")
 
     def class_names(self) -> tuple[str, ...]:
         """Raises ModelError where the list cannot be read."""
@@ -116,21 +149,25 @@ def read_card(path: Path) -> Card:
         text = path.read_text("utf-8")
     except OSError as error:
         raise ModelError(f"the card cannot be read: {error.strerror}", where=str(path)) from None
-    return card_from_toml(text, where=str(path), folder=str(path.parent))
+    return card_from_toml(text, where=str(path), folder=str(path.parent), file=str(path.resolve()))
 
 
-def card_from_toml(text: str, *, where: str = "card", folder: str = "") -> Card:
+def card_from_toml(text: str, *, where: str = "card", folder: str = "", file: str = "") -> Card:
     try:
         value = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ModelError(f"is not TOML: {error}", where=where) from None
     try:
-        card = msgspec.convert({**value, "folder": folder}, Card)
+        card = msgspec.convert({**value, "folder": folder, "file": file}, Card)
     except msgspec.ValidationError as error:
         raise ModelError(str(error), where=where, hint=_hint(str(error), value)) from None
     fault = card.input.fault()
     if fault:
         raise ModelError(fault, where=f"{where}: [input]")
+    if card.text is not None and card.text.through and (card.output is None or card.output.kind != "class"):
+        raise ModelError('through = "classes" needs a classifier', where=f"{where}: [text]", hint="describe [output]")
+    if card.text is not None and not card.text.through and card.embedding is None:
+        raise ModelError("words without an [embedding] of pictures", where=f"{where}: [text]", hint="describe it")
     if card.output is None and card.embedding is None:
         raise ModelError(
             "a model without an output", where=where, hint="describe [output] with a decoder, or [embedding]"
@@ -148,7 +185,7 @@ def _hint(fault: str, value: dict[str, object]) -> str:
     quoted = fault.split("`")
     if "unknown field" in fault and len(quoted) > 1:
         place = quoted[3] if len(quoted) > 3 else ""
-        parts: dict[str, type[msgspec.Struct]] = {"$.input": Input, "$.embedding": EmbeddingOutput}
+        parts: dict[str, type[msgspec.Struct]] = {"$.input": Input, "$.embedding": EmbeddingOutput, "$.text": TextInput}
         known = parts.get(place.rstrip("[.]0123456789"), Card)
         if place != "$.output":
             return near(quoted[1], [field.name for field in msgspec.structs.fields(known)], limit=20)

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from loopline.errors import ModelError
 from loopline.models.card import Card
+from loopline.models.heads_whole import Classes
 from loopline.models.inputs import Prepared, prepare
 from loopline.models.protocol import About, Float32, Picture, f32
 
@@ -57,6 +58,7 @@ class CardModel:
             decode_px=card.input.decode_px,
             licence=card.licence,
             source=card.origin,
+            card=card.file,
         )
 
     @property
@@ -99,6 +101,13 @@ class CardModel:
         parts = [_pooled(outputs[name]) for _, _, outputs in self._runs(batch, [name])]
         vectors = np.concatenate(parts).astype(np.float32)
         return unit(vectors) if self.normalised else vectors
+
+    def probabilities(self, batch: Sequence[Prepared]) -> Float32:
+        """(n, c) of a classifier's classes. Raises ModelError for any other model."""
+        if not isinstance(self.card.output, Classes):
+            raise ModelError(f"{self.card.name} is no classifier", hint="its card has another decoder")
+        parts = [self.card.output.probabilities(outputs) for _, _, outputs in self._runs(batch, self._outputs)]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self._classes)), np.float32)
 
     def _runs(
         self, batch: Sequence[Prepared], outputs: list[str]

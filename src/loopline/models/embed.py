@@ -6,21 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from loopline.errors import BadValue, ModelError
 from loopline.jobs import SILENT, Progress, StopSignal
-from loopline.models.items import objects_of, samples_of
+from loopline.models.items import box_marks, objects_of, samples_of
 from loopline.models.protocol import About, Embedder
 from loopline.models.stream import Ready
 from loopline.models.work import COMMIT_EVERY_S, WorkReport, alone, last_run, new_run, recover, work
 from loopline.query.view import View
 from loopline.store.lake import Lake, Transaction
 from loopline.store.tables import SAMPLE_OWNER
-from loopline.store.vectors import Embedding, add_embedding, embeddings, put_vectors, remove_embedding
-
-Ids = npt.NDArray[np.int64]
+from loopline.store.vectors import Embedding, add_embedding, embeddings, made_of, put_vectors, remove_embedding
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,8 @@ class _Key:
             blobs = blobs.chunk(0)
         matrix = np.frombuffer(blobs.buffers()[1], "<f2")[blobs.offset * self.of.dimension :]
         matrix = matrix[: len(blobs) * self.of.dimension].reshape(len(blobs), self.of.dimension)
-        put_vectors(tx, self.of, rows["id"].to_numpy(), matrix)
+        marks = rows["mark"].to_numpy() if self.of.owner != SAMPLE_OWNER else None
+        put_vectors(tx, self.of, rows["id"].to_numpy(), matrix, marks)
 
 
 def embed(
@@ -56,7 +54,7 @@ def embed(
     """Give every sample of a view, or every object of `field` on them, a vector under `key`.
 
     key     one that is not there yet; with `replace` it is made anew; with `resume` and the same model, what has a
-            vector keeps it
+            vector keeps it, but for objects whose box has moved since
     field   embed the pixels under each object's box instead of whole pictures
 
     Otherwise as `models.predict.predict`.
@@ -70,8 +68,8 @@ def embed(
     with alone(lake, f"vector__{key}"):
         run, of = _run(lake, key, owner, model, replace=replace, resume=resume)
         recover(lake, run, _Key(of))
-        done = _done(lake, of)
-        items = samples_of(view, done) if field is None else objects_of(view, field, done)
+        done = made_of(lake, of)
+        items = samples_of(view, done[0]) if field is None else objects_of(view, field, done)
 
         def infer(good: Sequence[Ready]) -> pa.Table:
             owners = [i for ready in good for i in ready.owners]
@@ -80,7 +78,11 @@ def embed(
             half = np.ascontiguousarray(np.concatenate(parts) if parts else np.empty((0, of.dimension)), "<f2")
             blob = pa.binary(2 * of.dimension)
             vectors = pa.FixedSizeBinaryArray.from_buffers(blob, len(owners), [None, pa.py_buffer(half)])
-            return pa.table({"id": pa.array(owners, pa.int64()), "vector": vectors})
+            found = pa.table({"id": pa.array(owners, pa.int64()), "vector": vectors})
+            if field is None:
+                return found
+            boxes = np.array([crop[1:] for ready in good for crop in ready.item.crops or ()], np.float64)
+            return found.append_column("mark", pa.array(box_marks(boxes.reshape(-1, 4)), pa.int64()))
 
         size = max(batch_size or about.batch_size, 1)
         return work(
@@ -127,12 +129,8 @@ def _run(lake: Lake, key: str, owner: str, model: Embedder, *, replace: bool, re
 def _begin(tx: Transaction, new: Embedding, about: About, again: bool) -> int:
     if again:
         remove_embedding(tx, new.key)
-    run = new_run(tx, "embed", new.key, about, {"owner": new.owner, "dimension": new.dimension}, tx.base)
+    told = {"owner": new.owner, "dimension": new.dimension, **({"card": about.card} if about.card else {})}
+    run = new_run(tx, "embed", new.key, about, told, tx.base)
     add_embedding(tx, new)
     tx.details.update(key=new.key, model=about.name, run=run)
     return run
-
-
-def _done(lake: Lake, of: Embedding) -> Ids:
-    sql = f"SELECT id FROM {lake.table(of.table)}"
-    return np.array(lake.read(lambda con: con.execute(sql).to_arrow_table())["id"].to_numpy(), np.int64)

@@ -17,11 +17,13 @@ import pyarrow as pa
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Rows that were found, the samples they are of, and the samples that could not be looked at (id → why)."""
+    """Rows that were found, the samples that are done with them, the samples that could not be looked at (id → why), and
+    the videos that are not done yet (id → the frame to go on with)."""
 
     rows: pa.Table
     samples: tuple[int, ...]
     problems: dict[int, str] = field(default_factory=dict)
+    begun: dict[int, int] = field(default_factory=dict)
 
 
 class Journal:
@@ -36,7 +38,7 @@ class Journal:
         """Keep a batch; the file that it is in."""
         file = self._folder / f"{self._next:09}.arrow"
         self._next += 1
-        told = msgspec.json.encode((batch.samples, batch.problems))
+        told = msgspec.json.encode((batch.samples, batch.problems, batch.begun))
         table = batch.rows.replace_schema_metadata({"loopline": told})
         beside = file.with_suffix(".part")
         with pa.OSFile(str(beside), "wb") as out, pa.ipc.new_file(out, table.schema) as writer:
@@ -49,10 +51,10 @@ class Journal:
         for file in sorted(self._folder.glob("*.arrow")):
             with pa.OSFile(str(file), "rb") as source:
                 table = pa.ipc.open_file(source).read_all()
-            samples, problems = msgspec.json.decode(
-                table.schema.metadata[b"loopline"], type=tuple[tuple[int, ...], dict[int, str]]
+            told = msgspec.json.decode(
+                table.schema.metadata[b"loopline"], type=tuple[tuple[int, ...], dict[int, str], dict[int, int]]
             )
-            yield Batch(table.replace_schema_metadata(None), samples, problems)
+            yield Batch(table.replace_schema_metadata(None), *told)
 
     def forget(self, files: Iterable[Path]) -> None:
         """Delete these files: what is in them is committed."""

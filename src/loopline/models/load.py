@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from loopline.errors import ModelError, near
+from loopline.models import class_words
+from loopline.models import text as text_pair
 from loopline.models.card import Card, read_card
 from loopline.models.histogram import Histogram
 from loopline.models.onnx import OnnxModel
@@ -73,11 +75,13 @@ def card(name: str) -> Card:
 
 def weights_of(found: Card) -> Path | None:
     """The weights of a card: beside it, else in a model folder; None where they are not there."""
-    for folder in (Path(found.folder), *model_folders()):
-        file = folder / found.weights
-        if found.weights and file.is_file():
-            return file
-    return None
+    return file_of(found, found.weights)
+
+
+def file_of(found: Card, name: str) -> Path | None:
+    """A file that a card names, likewise."""
+    files = (folder / name for folder in (Path(found.folder), *model_folders()))
+    return next((file for file in files if name and file.is_file()), None)
 
 
 def load(name: str | os.PathLike[str], *, min_score: float | None = None, threads: int | None = None) -> Model:
@@ -101,10 +105,19 @@ def load(name: str | os.PathLike[str], *, min_score: float | None = None, thread
     found = card(text)
     if found.family != "onnx":
         raise ModelError(f'unknown family "{found.family}"', where=found.name, hint='a card is for family = "onnx"')
-    weights = weights_of(found)
-    if weights is None:
+    weights = _here(found, found.weights)
+    if found.text is None:
+        return OnnxModel(found, weights, min_score=min_score, threads=threads)
+    words, tokenizer = _here(found, found.text.weights), _here(found, found.text.tokenizer)
+    pair = class_words.load if found.text.through else text_pair.load
+    return pair(found, weights, words, tokenizer, min_score=min_score, threads=threads)
+
+
+def _here(found: Card, name: str) -> Path:
+    file = file_of(found, name)
+    if file is None:
         raise ModelError(
-            f"the weights {found.weights} of {found.name} are not on this machine",
-            hint=f"loopline models get {found.name}; or put them in {cache_folder()} or a folder of $LOOPLINE_MODELS",
+            f"the file {name} of {found.name} is not on this machine",
+            hint=f"loopline models get {found.name}; or put it in {cache_folder()} or a folder of $LOOPLINE_MODELS",
         )
-    return OnnxModel(found, weights, min_score=min_score, threads=threads)
+    return file

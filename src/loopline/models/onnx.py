@@ -23,7 +23,7 @@ class OnnxModel(CardModel):
     def __init__(
         self, card: Card, weights: Path, *, min_score: float | None = None, threads: int | None = None
     ) -> None:
-        session, digest = _session(weights, card, threads)
+        session, digest = session_of(weights, sha256=card.sha256, threads=threads)
         super().__init__(card, _network(session, digest, card), min_score=min_score)
 
 
@@ -41,8 +41,8 @@ class _Session:
         return dict(zip(names, self.session.run(list(names), {self.input: tensor}), strict=True))
 
 
-def _session(weights: Path, card: Card, threads: int | None) -> tuple[ort.InferenceSession, str]:
-    """The session and the SHA-256 of the weights."""
+def session_of(weights: Path, *, sha256: str = "", threads: int | None = None) -> tuple[ort.InferenceSession, str]:
+    """The session and the SHA-256 of the weights, which must be `sha256` where that is given."""
     try:
         import onnxruntime as ort
     except ImportError as error:
@@ -52,7 +52,7 @@ def _session(weights: Path, card: Card, threads: int | None) -> tuple[ort.Infere
     except OSError as error:
         raise ModelError(f"its weights cannot be read: {error.strerror}", where=str(weights)) from None
     digest = hashlib.sha256(content).hexdigest()
-    if card.sha256 and digest != card.sha256:
+    if sha256 and digest != sha256:
         raise ModelError(
             "the weights are not the ones that the card is about (another SHA-256)",
             where=str(weights),

@@ -14,7 +14,7 @@ from loopline.kernel.schema import LabelField, check_name
 from loopline.models.items import samples_of
 from loopline.models.protocol import About, Predictor
 from loopline.models.stream import Ready
-from loopline.models.work import COMMIT_EVERY_S, WorkReport, alone, new_run, recover, seen, work
+from loopline.models.work import COMMIT_EVERY_S, WorkReport, alone, begun, new_run, recover, seen, work
 from loopline.query.view import View
 from loopline.store import tables
 from loopline.store.edits import put_objects
@@ -52,6 +52,7 @@ def predict(
     resume: bool = False,
     batch_size: int | None = None,
     workers: int | None = None,
+    every: int = 1,
     commit_every_s: float = COMMIT_EVERY_S,
     progress: Progress = SILENT,
     stop: StopSignal | None = None,
@@ -62,11 +63,15 @@ def predict(
                or, with `resume`, one that the same model made: samples that it has looked at are left out
     min_score  what is less sure is left out; by default what the model's card says
     workers    threads that decode; default one for each core
+    every      of videos every n-th frame is looked at, and its labels say which in `frame`; 0: videos are left out and
+               counted. Broken off in a video, a resume goes on with the frame after the last one that was kept
 
     Commits every `commit_every_s` seconds and keeps a journal in between: killed, it loses at most one batch.
     Memory  id, root and path of every sample of the view, and a few batches of pictures
     Raises  BadValue, ModelError, Conflict, Stopped. A picture that cannot be read is named in the report.
     """
+    if every < 0:
+        raise BadValue(f"every {every}th frame", hint="1: each frame; 10: every tenth; 0: leave videos out")
     about = model.about
     if about.kind is None or not isinstance(model, Predictor):
         raise ModelError(f"{about.name} makes embeddings, not labels", hint="ds.embed(model, key=...)")
@@ -74,7 +79,7 @@ def predict(
         run = _run(lake, into, about, min_score, replace=replace, resume=resume)
         target = _Field(into)
         recover(lake, run, target)
-        items = samples_of(view, seen(lake, run))
+        items = samples_of(view, seen(lake, run), every=every, begun=begun(lake, run))
 
         def infer(good: Sequence[Ready]) -> pa.Table:
             if not good:
@@ -83,8 +88,11 @@ def predict(
             if min_score is not None and "score" in rows.column_names:
                 rows = rows.filter(pc.greater_equal(rows["score"], min_score))
             owners = pa.array([ready.item.sample_id for ready in good], pa.int64())
-            at = rows.column_names.index("place")
-            return rows.set_column(at, "sample_id", owners.take(rows["place"].combine_chunks()))
+            at, place = rows.column_names.index("place"), rows["place"].combine_chunks()
+            if any(ready.frame is not None for ready in good):
+                frames = pa.array([ready.frame for ready in good], pa.int64())
+                rows = rows.append_column("frame", frames.take(place))
+            return rows.set_column(at, "sample_id", owners.take(place))
 
         return work(
             lake,

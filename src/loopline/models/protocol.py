@@ -53,6 +53,7 @@ class About:
     decode_px: tuple[int, int] | None = None
     licence: str = ""
     source: str = ""
+    card: str = ""  # the file that describes it, to find it again; "": its name is enough
 
 
 @runtime_checkable
@@ -92,6 +93,14 @@ class Embedder(Protocol):
 
     def embed(self, batch: Sequence[Any]) -> Float32:
         """(n, dimension) of n prepared pictures."""
+
+
+@runtime_checkable
+class TextEmbedder(Protocol):
+    """An embedder that gives words vectors among those of pictures."""
+
+    def embed_text(self, texts: Sequence[str]) -> Float32:
+        """(n, dimension) of n texts."""
 
 
 def predict_pictures(model: Predictor, pictures: Sequence[Picture]) -> pa.Table:

@@ -35,7 +35,7 @@ COMMIT_EVERY_S: Final = 10.0
 """How much work waits in the journal for a commit."""
 
 _SEEN: Final = "run_seen"
-_SEEN_COLUMNS: Final = "run BIGINT, sample_id BIGINT, problem VARCHAR"
+_SEEN_COLUMNS: Final = "run BIGINT, sample_id BIGINT, problem VARCHAR, frame BIGINT"  # frame: a video's, to go on with
 _NAMED: Final = 100  # problems named one by one; all are counted
 
 
@@ -57,11 +57,13 @@ class WorkReport:
     model_s: float
     problems: tuple[Problem, ...] = ()  # the first ones
     counts: Mapping[str, int] = field(default_factory=dict)  # what was wrong → samples
+    frames: int = 0  # of videos, that were looked at
+    pictures: int = 0  # that were looked at, frames among them
 
     @property
     def rate(self) -> float:
-        """Samples a second."""
-        return self.samples / self.elapsed_s if self.elapsed_s > 0 else 0.0
+        """Pictures and frames a second."""
+        return self.pictures / self.elapsed_s if self.elapsed_s > 0 else 0.0
 
 
 class Target(Protocol):
@@ -74,7 +76,12 @@ class Target(Protocol):
 class Items(Protocol):
     """What a run goes through; made as it goes."""
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """How many samples there are."""
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures and frames, about."""
 
     def __iter__(self) -> Iterator[Item]: ...
 
@@ -90,6 +97,7 @@ def new_run(tx: Transaction, kind: str, target: str, about: About, settings: Map
     told = {"target": target, "model": about.name, "fingerprint": about.fingerprint, **settings}
     number = start_run(tx, kind, snapshot=snapshot, parameters=told, started_at=now_utc(), status="running")
     tx.execute(f"CREATE TABLE IF NOT EXISTS {tx.table(_SEEN)} ({_SEEN_COLUMNS})")
+    tx.execute(f"ALTER TABLE {tx.table(_SEEN)} ADD COLUMN IF NOT EXISTS frame BIGINT")  # made before there were frames
     return number
 
 
@@ -97,8 +105,18 @@ def seen(lake: Lake, run: int) -> npt.NDArray[np.int64]:
     """Ids of the samples that a run has looked at, but for those that could not be read."""
 
     def ask(con: duckdb.DuckDBPyConnection) -> npt.NDArray[np.int64]:
-        sql = f"SELECT sample_id FROM {lake.table(_SEEN)} WHERE run = ? AND problem IS NULL"
+        sql = f"SELECT sample_id FROM {lake.table(_SEEN)} WHERE run = ? AND problem IS NULL AND frame IS NULL"
         return np.array(con.execute(sql, [run]).to_arrow_table()["sample_id"].to_numpy(), np.int64)
+
+    return lake.read(ask)
+
+
+def begun(lake: Lake, run: int) -> dict[int, int]:
+    """Videos that a run has looked at in part: sample id → the frame to go on with."""
+
+    def ask(con: duckdb.DuckDBPyConnection) -> dict[int, int]:
+        sql = f"SELECT sample_id, max(frame) FROM {lake.table(_SEEN)} WHERE run = ? AND frame IS NOT NULL GROUP BY 1"
+        return dict(con.execute(sql, [run]).fetchall())
 
     return lake.read(ask)
 
@@ -128,8 +146,13 @@ def journal_of(lake: Lake, run: int) -> Journal:
 def recover(lake: Lake, run: int, target: Target) -> None:
     """Commit what a killed process left in the journal."""
     journal = journal_of(lake, run)
-    done = seen(lake, run)
-    left = [batch for batch in journal.batches() if not np.isin(batch.samples, done).any()]
+    done, partly = seen(lake, run), begun(lake, run)
+    left = [
+        batch
+        for batch in journal.batches()
+        if not np.isin(batch.samples, done).any()
+        and not any(partly.get(sample, 0) >= frame for sample, frame in batch.begun.items())
+    ]
     _commit(lake, run, target, left, finished=False)
     journal.clear()
 
@@ -140,27 +163,33 @@ def _commit(lake: Lake, run: int, target: Target, batches: Sequence[Batch], *, f
         return
     samples = [s for batch in batches for s in batch.samples]
     problems = {s: why for batch in batches for s, why in batch.problems.items()}
+    ended = {*samples, *problems}
+    partly = {s: frame for batch in batches for s, frame in batch.begun.items() if s not in ended}
     tables = [batch.rows for batch in batches if batch.rows.num_rows]
 
     def body(tx: Transaction) -> None:
         if tables:
-            target.put(tx, pa.concat_tables(tables))
+            target.put(tx, pa.concat_tables(tables, promote_options="default"))
+        ids, count = [*samples, *problems, *partly], len(samples) + len(problems) + len(partly)
         told = pa.table(
             {
-                "run": pa.array([run] * (len(samples) + len(problems)), pa.int64()),
-                "sample_id": pa.array([*samples, *problems], pa.int64()),
-                "problem": pa.array([None] * len(samples) + list(problems.values()), pa.string()),
+                "run": pa.array([run] * count, pa.int64()),
+                "sample_id": pa.array(ids, pa.int64()),
+                "problem": pa.array(
+                    [None] * len(samples) + list(problems.values()) + [None] * len(partly), pa.string()
+                ),
+                "frame": pa.array([None] * (count - len(partly)) + list(partly.values()), pa.int64()),
             }
         )
         if told.num_rows:
             tx.con.register("_told", told)
-            # A sample that failed before and is done now, or failed again, has one row.
+            # A sample that failed before or was done in part has one row for what it is now.
             tx.execute(
-                f"DELETE FROM {tx.table(_SEEN)} WHERE run = ? AND problem IS NOT NULL "
+                f"DELETE FROM {tx.table(_SEEN)} WHERE run = ? AND (problem IS NOT NULL OR frame IS NOT NULL) "
                 "AND sample_id IN (SELECT sample_id FROM _told)",
                 [run],
             )
-            tx.execute(f"INSERT INTO {tx.table(_SEEN)} SELECT * FROM _told")
+            tx.execute(f"INSERT INTO {tx.table(_SEEN)} BY NAME SELECT * FROM _told")
             tx.con.unregister("_told")
         if finished:
             tx.execute(f"UPDATE {tx.table('run')} SET status = 'done', finished_at = ? WHERE id = ?", [now_utc(), run])
@@ -244,7 +273,7 @@ def work(
     """Run a model over items. Raises Stopped, with everything that was found until then committed."""
     signal = stop or StopSignal()
     began = time.monotonic()
-    done = failed = 0
+    done = failed = looked = frames = 0
     model_s = 0.0
     problems: list[Problem] = []
     counts: dict[str, int] = {}
@@ -258,12 +287,12 @@ def work(
     )
     with (
         _Writer(lake, run, target, commit_every_s) as writer,
-        stage(progress, f"{verb} {into}", total=len(items), unit="samples") as report,
+        stage(progress, f"{verb} {into}", total=items.pictures, unit="samples") as report,
     ):
         for batch in batches:
             signal.keep(f"{skipped + done:,} of {skipped + len(items):,} samples are done", resume="run it with resume")
             signal.check()
-            good = [ready for ready in batch if not ready.problem]
+            good = [ready for ready in batch if not ready.problem and (ready.inputs or ready.frame is None)]
             bad = [ready for ready in batch if ready.problem]
             start = time.monotonic()
             rows = infer(good)
@@ -273,11 +302,15 @@ def work(
                 if len(problems) < _NAMED:
                     where = f"{ready.item.root.rstrip('/')}/{ready.item.path}"
                     problems.append(Problem("skipped", ready.problem, where, "mend the file and resume"))
-            ok = tuple(ready.item.sample_id for ready in good)
-            writer.put(Batch(rows, ok, {ready.item.sample_id: ready.problem for ready in bad}))
-            done += len(batch)
+            ok = tuple(ready.item.sample_id for ready in batch if ready.last and not ready.problem)
+            open_ = {r.item.sample_id: r.frame + r.item.every for r in good if r.frame is not None and not r.last}
+            wrong = {ready.item.sample_id: ready.problem for ready in bad}
+            writer.put(Batch(rows, ok, wrong, {sample: at for sample, at in open_.items() if sample not in ok}))
+            done += sum(ready.last for ready in batch)
             failed += len(bad)
-            report(done, len(items))
+            looked += len(good)
+            frames += sum(ready.frame is not None for ready in good)
+            report(min(looked + failed, items.pictures), items.pictures)
     return WorkReport(
         run,
         into,
@@ -290,4 +323,6 @@ def work(
         model_s,
         tuple(problems),
         counts,
+        frames,
+        looked,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import msgspec
 from loopline.errors import LooplineError, ModelError, near
 from loopline.models.card import Card, read_card
 from loopline.models.fetch import fetch
-from loopline.models.load import BUILT_IN, cache_folder, cards, cards_folder, model_folders, weights_of
+from loopline.models.load import BUILT_IN, cache_folder, cards, cards_folder, file_of, model_folders, weights_of
 
 ZOO_FILE = "zoo.toml"
 
@@ -71,20 +72,33 @@ def get(name: str, source: str | None = None) -> Path:
     wanted = model(name)
     if name == BUILT_IN:
         raise ModelError("it is built in: there is nothing to get", where=name)
+    if wanted.card:
+        _get_words(read_card(Path(wanted.card)))
+        wanted = model(name)
     if wanted.weights and source is None:
         return Path(wanted.weights)
-    sources = (source,) if source else wanted.sources
+    return _fetched(name, wanted.file, (source,) if source else wanted.sources, wanted.sha256, wanted.description)
+
+
+def _get_words(card: Card) -> None:
+    """The text half of a pair, where a card has one that is not here."""
+    if card.text is not None and file_of(card, card.text.weights) is None:
+        _fetched(card.name, card.text.weights, [_text(one) for one in card.text.source], card.text.sha256, card.origin)
+
+
+def _fetched(name: str, file: str, sources: Sequence[str], sha256: str, origin: str) -> Path:
+    """A file from the first place that has it, in the model cache."""
     if not sources:
         raise ModelError(
-            "its card names no place to get the weights from",
+            f"its card names no place to get {file} from",
             where=name,
-            hint=f"loopline models get {name} --from FILE_OR_URL; they came from: {wanted.description}",
+            hint=f"loopline models get {name} --from FILE_OR_URL, or put it in {cache_folder()}; it came from: {origin}",
         )
-    target = cache_folder() / wanted.file
+    target = cache_folder() / file
     fault: ModelError | None = None
     for place in sources:
         try:
-            fetch(place, wanted.file, target, sha256=wanted.sha256)
+            fetch(place, file, target, sha256=sha256)
             return target
         except ModelError as error:
             fault = error
@@ -94,8 +108,11 @@ def get(name: str, source: str | None = None) -> Path:
 
 def _of_card(name: str, card: Card, path: Path) -> Known:
     weights = weights_of(card)
+    if card.text is not None and not all(file_of(card, one) for one in (card.text.weights, card.text.tokenizer)):
+        weights = None
     sources = tuple(_text(one) for one in card.source)
-    both = card.task + (" and embedding" if card.output is not None and card.embedding is not None else "")
+    both = card.task + (" and embedding" if card.output is not None and card.embeds else "")
+    both += ", words" if card.text is not None else ""
     described = f"{card.description}{f' ({card.origin})' if card.origin else ''}"
     count = len(card.class_names())
     return Known(

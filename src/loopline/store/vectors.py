@@ -1,6 +1,7 @@
 """Embeddings: one vector for each of some samples or objects, under a key that says which model made them.
 
-    vector__<key>    id (of the sample or object) · vector (float16, little endian, `dimension` numbers)
+    vector__<key>    id (of the sample or object) · vector (float16, little endian, `dimension` numbers) · mark (of what it
+                     was made of, to know when that has changed; or null)
     vector_key       key · owner · model · ... one row a key
 
 Blobs, because the lake writes and reads lists of floats ten times slower. Read through `vectors`, which keeps a
@@ -96,25 +97,31 @@ def add_embedding(tx: Transaction, new: Embedding) -> None:
     if any(found.key.lower() == new.key.lower() for found in _listed(tx.con, tx.table(_TABLE))):
         raise BadValue(f'there is an embedding "{new.key}" already', hint="choose another key, or drop it first")
     tx.execute(f"CREATE TABLE IF NOT EXISTS {tx.table(_TABLE)} ({_COLUMNS})")
-    tx.execute(f"CREATE TABLE {tx.table(new.table)} (id BIGINT, vector BLOB)")
+    tx.execute(f"CREATE TABLE {tx.table(new.table)} (id BIGINT, vector BLOB, mark BIGINT)")
     values = [new.key, new.owner, new.model, new.fingerprint, new.dimension, new.normalised, secrets.token_hex(8)]
     tx.execute(f"INSERT INTO {tx.table(_TABLE)} VALUES (?, ?, ?, ?, ?, ?, now()::TIMESTAMP, ?)", values)
 
 
-def put_vectors(tx: Transaction, of: Embedding, ids: Ids, vectors: npt.NDArray[np.floating]) -> None:
+def put_vectors(
+    tx: Transaction, of: Embedding, ids: Ids, vectors: npt.NDArray[np.floating], marks: Ids | None = None
+) -> None:
     """Store vectors, inside a transaction; those that the ids had before are replaced.
 
-    Shapes  ids (n,), vectors (n, dimension). Raises BadValue for another shape, or a number that is not finite.
+    Shapes  ids (n,), vectors (n, dimension), marks (n,), see `made_of`. Raises BadValue for another shape, or a number that is not finite.
     """
     half = _as_half(of, ids, vectors)
     if not len(ids):
         return
     blobs = pa.FixedSizeBinaryArray.from_buffers(pa.binary(2 * of.dimension), len(ids), [None, pa.py_buffer(half)])
-    tx.con.register("_vectors", pa.table({"id": pa.array(ids, pa.int64()), "vector": blobs.cast(pa.large_binary())}))
+    rows = {"id": pa.array(ids, pa.int64()), "vector": blobs.cast(pa.large_binary())}
     target = tx.table(of.table)
+    if marks is not None:
+        rows["mark"] = pa.array(marks, pa.int64())
+        tx.execute(f"ALTER TABLE {target} ADD COLUMN IF NOT EXISTS mark BIGINT")  # made before there were marks
+    tx.con.register("_vectors", pa.table(rows))
     if tx.number(f"SELECT count(*) FROM {target} SEMI JOIN _vectors USING (id)"):
         tx.execute(f"DELETE FROM {target} WHERE id IN (SELECT id FROM _vectors)")
-    tx.execute(f"INSERT INTO {target} SELECT id, vector FROM _vectors ORDER BY id")
+    tx.execute(f"INSERT INTO {target} BY NAME SELECT * FROM _vectors ORDER BY id")
     tx.con.unregister("_vectors")
     tx.execute(f"UPDATE {tx.table(_TABLE)} SET revision = ? WHERE key = ?", [secrets.token_hex(8), of.key])
 
@@ -158,6 +165,21 @@ def remove_embedding(tx: Transaction, key: str) -> None:
     found = _named(key, _listed(tx.con, tx.table(_TABLE)))
     tx.execute(f"DROP TABLE {tx.table(found.table)}")
     tx.execute(f"DELETE FROM {tx.table(_TABLE)} WHERE key = ?", [key])
+
+
+def made_of(lake: Lake, of: Embedding) -> tuple[Ids, Ids, npt.NDArray[np.bool_]]:
+    """Ids that have a vector, the mark of what each was made of, and whether that is known; all (n,)."""
+
+    def ask(con: duckdb.DuckDBPyConnection) -> pa.Table:
+        table = lake.table(of.table)
+        try:
+            return con.execute(f"SELECT id, mark FROM {table}").to_arrow_table()
+        except duckdb.BinderException:  # made before there were marks
+            return con.execute(f"SELECT id, NULL::BIGINT AS mark FROM {table}").to_arrow_table()
+
+    found = lake.read(ask)
+    known = found["mark"].is_valid().to_numpy()
+    return found["id"].to_numpy(), found["mark"].fill_null(0).to_numpy(), known
 
 
 def vectors_sql(lake: Lake, of: Embedding, snapshot: int | None = None) -> str:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from loopline.curate.search import exact
 from loopline.errors import BadValue, UnknownField, near
-from loopline.front.finding._outside import embed_outside
+from loopline.front.finding._outside import embed_outside, embed_words
 from loopline.front.finding._vectors import Ids, index_of
 from loopline.front.finding.result import Cost, measured
 from loopline.query.view import ObjectView, View
@@ -71,11 +71,26 @@ def chosen_key(lake: Lake, key: str | None, *, owner: str | None = None) -> Embe
     raise BadValue("there are several embeddings", hint=f"say which by key: {', '.join(names)}")
 
 
-def similar(lake: Lake, everything: View, to: Likeness, *, key: str | None, within: View | None, limit: int) -> Similar:
+def similar(
+    lake: Lake,
+    everything: View,
+    to: Likeness | None,
+    *,
+    text: str | None,
+    key: str | None,
+    within: View | None,
+    limit: int,
+) -> Similar:
     """See `Dataset.similar`."""
+    if (to is None) == (text is None):
+        raise BadValue("similar to what?", hint="give one thing: an id, a view, a vector, a file; or text=...")
     with measured() as cost:
         chosen = chosen_key(lake, key)
-        queries, own = _queries(lake, chosen, to)
+        queries, own = (
+            (embed_words(lake, chosen, text), np.zeros(0, np.int64))
+            if text is not None
+            else _queries(lake, chosen, to if to is not None else [])
+        )
         recall = 1.0
         if within is None:
             ids, index = index_of(lake, chosen.key)
@@ -97,7 +112,7 @@ def _queries(lake: Lake, of: Embedding, to: Likeness) -> tuple[npt.NDArray[np.fl
     if isinstance(to, np.ndarray) and np.issubdtype(to.dtype, np.floating):
         return np.atleast_2d(to), np.zeros(0, np.int64)
     if isinstance(to, (str, Path)):
-        return embed_outside(of, to), np.zeros(0, np.int64)
+        return embed_outside(lake, of, to), np.zeros(0, np.int64)
     if isinstance(to, (View, ObjectView)):
         wanted = _owners(to, of)
     else:
