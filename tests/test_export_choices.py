@@ -93,6 +93,21 @@ def test_random_splits_keep_copies_together(ds: ll.Dataset, tmp_path: Path) -> N
     assert split_of["0.png"] == split_of["5.png"]
 
 
+def test_an_export_may_draw_splits_of_its_own(ds: ll.Dataset, tmp_path: Path) -> None:
+    before = ds.snapshot
+    shares = {"train": 0.5, "val": 0.5}
+    written = ds.export(tmp_path / "out", format="coco", splits=shares, by="path", seed=4)
+    assert sorted(file.stem for file in written.files) == ["instances_train", "instances_val"]
+    assert ds.snapshot == before
+    other = ll.create(tmp_path / "other")
+    other.add(tmp_path / "out")
+    ds.split(shares, by="path", seed=4)
+    drawn, kept = (
+        dict(zip(*(d.view().values(c).to_pylist() for c in ("path", "split")), strict=True)) for d in (other, ds)
+    )
+    assert drawn == kept
+
+
 def test_only_the_splits_that_are_named_go_out(ds: ll.Dataset, tmp_path: Path) -> None:
     ds.set("split", {1: "train", 2: "train", 3: "val", 4: "test"})
     assert ds.export(tmp_path / "out.json", splits=["train", "val"]).samples == 3
@@ -124,4 +139,8 @@ def test_the_command_line_says_the_same(ds: ll.Dataset, tmp_path: Path, capfd: p
     assert "objects of class dog, as asked" in capfd.readouterr().out
     assert names(out) == {"van": 3, "vehicle": 3}
     assert run(["export", here, str(out), "--overwrite", "--class", "car"]) == 2
+    drawn = ["--format", "yolo", "--assign-split", "train=0.5,val=0.5", "--by", "path", "--seed", "2"]
+    assert run(["export", here, str(tmp_path / "yolo"), *drawn]) == 0
+    assert len(list((tmp_path / "yolo" / "labels" / "val").iterdir())) == 3
+    assert run(["export", here, str(tmp_path / "more"), *drawn, "--split", "val"]) == 2
     assert run(["split", here, "train=much"]) == 2

@@ -48,7 +48,7 @@ def test_a_missing_picture_is_counted_and_its_labels_stay(tmp_path: Path) -> Non
     store = base(tmp_path / "media", "huggingface", video=False)
     (tmp_path / "media" / "a.png").unlink()
     done = written(huggingface.FORMAT, store, tmp_path / "out")
-    assert done.lost == {"pictures that are not there, or remote": 1}
+    assert done.lost == {"missing pictures": 1}
     assert pq.read_table(tmp_path / "out" / "data")["image"].to_pylist()[0] == {"bytes": None, "path": "a.png"}
 
 

@@ -138,7 +138,8 @@ def out(one: FileFormat, store: MemoryStore, target: Path) -> Any:
 
 
 def back(one: FileFormat, target: Path, store: MemoryStore) -> MemoryStore:
-    folder = None if "media" in option_names(one.writer) else Path(store.rows[0]["root"])  # type: ignore[arg-type]
+    inside = "media" in option_names(one.writer) and one.name != "webdataset"  # type: ignore[arg-type]
+    folder = None if inside else Path(store.rows[0]["root"])
     more = {"extract_to": target.with_name(f"{target.name} pictures")} if one.name == "huggingface" else {}
     found = read(one, target, media=folder, **more)
     assert [p for p in found.problems if p.kind == "skipped"] == []

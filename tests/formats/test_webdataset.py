@@ -188,7 +188,7 @@ def test_a_file_that_is_there_is_not_replaced(tmp_path: Path) -> None:
 def test_losses_are_counted(tmp_path: Path) -> None:
     store = read(webdataset.FORMAT, plant(tmp_path / "in"), media=tmp_path / "nothing")
     done = written(webdataset.FORMAT, store, tmp_path / "out")
-    assert done.lost == {"pictures that are not there, or remote": 3}
+    assert done.lost == {"missing pictures": 3}
 
 
 def test_sniffing_takes_only_its_own(tmp_path: Path) -> None:

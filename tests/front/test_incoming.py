@@ -448,3 +448,27 @@ def test_a_url_is_a_place_only_where_a_path_can_hold_it() -> None:
     assert place_of("s3://bucket/x/a b.jpg") == ("s3://bucket/x", "a b.jpg")
     assert place_of("https:/host/a.jpg") == ("https://host", "a.jpg")
     assert [place_of(url) for url in ("", "a.jpg", "https://host/", "https://host/a?b", "C:/x/a.jpg")] == [None] * 5
+
+
+def test_remote_pictures_go_out_as_copies(tmp_path: Path, web: tuple[str, Path]) -> None:
+    """Beside the labels, in a folder that the format has for them, and inside a table or shard."""
+    url, folder = web
+    coco(folder)
+    ds = ll.create(tmp_path / "set")
+    ds.add(f"{url}/images/", labels=f"{url}/labels.json")
+    wanted = {(folder / "images/night/a b.png").read_bytes(), (folder / "images/b.png").read_bytes()}
+    ds.export(tmp_path / "none.json")
+    assert not (tmp_path / "images").exists()
+    for format_, target in (("coco", "c/out.json"), ("yolo", "yolo")):
+        done = ds.export(tmp_path / target, format=format_, media="copy")
+        assert done.lost["remote pictures that did not come"] == 1, format_
+        files = ((tmp_path / target).parent if "." in target else tmp_path / target).rglob("*.png")
+        assert {file.read_bytes() for file in files} == wanted, format_
+    assert ds.export(tmp_path / "l.json", media="link").lost == {"remote pictures, not linked": 3}
+    for format_ in ("webdataset", "huggingface"):
+        done = ds.export(tmp_path / format_, format=format_)
+        assert done.lost["remote pictures that did not come"] == 1
+        again = ll.create(tmp_path / f"{format_} again")
+        again.add(tmp_path / format_)
+        assert {Path(root, path).read_bytes() for root, path in places(again) if Path(root, path).is_file()} == wanted
+    assert leftovers(ds) == []

@@ -107,6 +107,18 @@ def scalar(text: str) -> object:
     return text if isinstance(value, (dict, list)) else value
 
 
+def shares_of(pairs: Sequence[str]) -> dict[str, float]:
+    """`["train=0.8", "val=0.2"]`, or both in one text, as shares of splits."""
+    found: dict[str, float] = {}
+    for pair in listed(pairs):
+        split_, _, share = pair.partition("=")
+        try:
+            found[split_] = float(share)
+        except ValueError:
+            raise click.BadParameter(f'"{pair}" is not SPLIT=SHARE, such as train=0.8') from None
+    return found
+
+
 def listed(texts: Sequence[str]) -> list[str]:
     """The parts of texts separated by commas outside brackets and quotes.
 

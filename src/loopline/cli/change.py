@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import click
 
 import loopline as ll
 from loopline.cli import _complete, _render
-from loopline.cli._command import command, dataset_argument, listed, viewed, where_option
+from loopline.cli._command import command, dataset_argument, shares_of, viewed, where_option
 from loopline.errors import BadValue
 from loopline.kernel.schema import PhysicalType
 
@@ -188,23 +188,12 @@ def split(name: str, shares: tuple[str, ...], where: str | None, by: tuple[str, 
     """
     ds = ll.open(name)
     before = ds.snapshot
-    found = ds.split(_shares(shares), by=by, seed=seed, at=viewed(ds, where))
+    found = ds.split(shares_of(shares), by=by, seed=seed, at=viewed(ds, where))
     if as_json:
         _render.document({"splits": found, "snapshot": ds.snapshot})
         return
     _render.grid(_render.Grid(("split", "samples"), list(found.items())))
     _undo(name, before)
-
-
-def _shares(pairs: Sequence[str]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for pair in listed(pairs):
-        split_, _, share = pair.partition("=")
-        try:
-            found[split_] = float(share)
-        except ValueError:
-            raise click.BadParameter(f'"{pair}" is not SPLIT=SHARE, such as train=0.8') from None
-    return found
 
 
 @command(

@@ -20,6 +20,7 @@ from loopline.cli._command import (
     listed,
     long_work,
     opened,
+    shares_of,
     viewed,
     where_option,
 )
@@ -252,6 +253,7 @@ def added_document(report: AddReport) -> dict[str, Any]:
         "loopline export masks rain/ --format voc --where \"weather == 'rain'\"",
         "loopline export masks old.json --format coco --at v1 --field ground_truth --overwrite",
         "loopline export masks out/ --format yolo --split train --split val --class van=car --class dog=",
+        "loopline export masks out/ --format voc --assign-split train=0.8,val=0.2 --media copy",
     ],
 )
 @dataset_argument
@@ -261,6 +263,15 @@ def added_document(report: AddReport) -> dict[str, Any]:
 @fields_option("Label field to write; may be repeated [default: all].")
 @at_option
 @click.option("--split", "splits", multiple=True, metavar="SPLIT", help="Only samples of this split; may be repeated.")
+@click.option(
+    "--assign-split",
+    "shares",
+    multiple=True,
+    metavar="SPLIT=SHARE",
+    help="Random splits in what is written, such as train=0.8,val=0.2; the data set keeps its own.",
+)
+@click.option("--by", multiple=True, metavar="EXPR", help="Of --assign-split: samples with one value stay together.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of --assign-split: another seed, another draw.")
 @click.option(
     "--class",
     "classes",
@@ -279,6 +290,7 @@ def added_document(report: AddReport) -> dict[str, Any]:
     help="Copy the pictures, link to them, or leave them [default: as the format does, mostly none].",
 )
 @click.option("--overwrite", is_flag=True, help="Replace what is there.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 def export(
     name: str,
     path: Path,
@@ -288,29 +300,39 @@ def export(
     fields: tuple[str, ...],
     at: str | None,
     splits: tuple[str, ...],
+    shares: tuple[str, ...],
+    by: tuple[str, ...],
+    seed: int,
     classes: tuple[str, ...],
     class_order: str | None,
     media: Media | None,
     overwrite: bool,
+    quiet: bool,
     as_json: bool,
 ) -> None:
     """Write a data set, or a part of it, as label files.
 
     The format is seen from PATH where it is not named. The same data gives the same bytes.
     """
+    if splits and shares:
+        raise click.BadParameter("--split chooses samples, --assign-split draws splits anew; one of them")
     ds = opened(name, at)
-    written = ds.export(
-        path,
-        format=format,
-        view=viewed(ds, where),
-        fields=fields or None,
-        splits=splits,
-        media=media,
-        classes=_class_map(classes),
-        class_order=None if class_order is None else listed([class_order]),
-        options=key_values(options),
-        overwrite=overwrite,
-    )
+    with long_work(quiet=quiet or as_json) as work:
+        written = ds.export(
+            path,
+            format=format,
+            view=viewed(ds, where),
+            fields=fields or None,
+            splits=shares_of(shares) if shares else splits,
+            by=by,
+            seed=seed,
+            media=media,
+            classes=_class_map(classes),
+            class_order=None if class_order is None else listed([class_order]),
+            options=key_values(options),
+            overwrite=overwrite,
+            **work,
+        )
     if as_json:
         _render.document(written)
         return

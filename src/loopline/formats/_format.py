@@ -62,11 +62,13 @@ def reader_options(one: Format) -> list[str]:
     return option_names(one.read)
 
 
-def writer_options(one: Format) -> list[str]:
-    """Names of the options that a format's writer takes."""
-    if isinstance(one, FileFormat):
-        return [name for name in option_names(one.writer) if name != "fields"] if one.writer is not None else []
-    return [name for name in option_names(one.write) if name != "fields"]
+def writer_options(one: Format) -> dict[str, object]:
+    """Names of the options that a format's writer takes, with what holds where they are not given."""
+    function = one.writer if isinstance(one, FileFormat) else one.write
+    if function is None:
+        return {}
+    found = inspect.signature(function).parameters.values()
+    return {p.name: p.default for p in found if p.kind is p.KEYWORD_ONLY and p.name != "fields"}
 
 
 def option_names(function: Callable[..., object]) -> list[str]:

@@ -20,7 +20,7 @@ from loopline.formats._fields import chosen
 from loopline.formats._files import new_folder
 from loopline.formats._parts import by_split, folder_names
 from loopline.formats._pictures import Label, Picture, Pictures, key_of
-from loopline.formats._place import Media, checked
+from loopline.formats._place import MISSING, REMOTE, Media, checked
 from loopline.formats._smalljson import pretty
 from loopline.kernel.exchange import Exportable, Written
 from loopline.kernel.schema import LabelField, unique_name
@@ -267,13 +267,14 @@ class _Writer:
     def _image(self, picture: Picture, pictures: Pictures) -> dict[str, Any]:
         root, path = picture.sample.get("root"), picture.path
         if self.media == "copy":
-            try:
-                if root is None or is_url(root):
-                    raise MediaError("remote")
-                with open_media(root, path) as content:
-                    return {"bytes": content.read(), "path": path}
-            except (MediaError, OSError):
-                pictures.lost["pictures that are not there, or remote"] += 1
+            if root is None or is_url(root):
+                pictures.lost[REMOTE] += 1
+            else:
+                try:
+                    with open_media(root, path) as content:
+                        return {"bytes": content.read(), "path": path}
+                except (MediaError, OSError):
+                    pictures.lost[MISSING] += 1
         return {"bytes": None, "path": media_file(root, path) if self.media == "link" and root else path}
 
 

@@ -7,7 +7,7 @@ import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias, get_args
 
 from loopline.errors import FormatError, MediaError
 from loopline.kernel.exchange import Exportable, Written
@@ -17,6 +17,11 @@ from loopline.media.references import is_url, media_file, relative_path
 
 Media: TypeAlias = Literal["copy", "link", "none"]
 """What happens to pictures: copied, linked (symbolic links to where they are), or left."""
+
+
+MISSING: Final = "missing pictures"
+REMOTE: Final = "remote pictures that did not come"
+"""What an export counts them as: it brings remote pictures to this disk before a writer sees them."""
 
 
 def checked(media: str) -> Media:
@@ -32,7 +37,7 @@ def place(root: str | None, path: str, target: Path, media: Media) -> str:
     if media == "none":
         return ""
     if root is None or is_url(root):
-        return "remote pictures, not copied"
+        return REMOTE if media == "copy" else "remote pictures, not linked"
     try:
         source = media_file(root, path)
     except MediaError:
@@ -50,7 +55,7 @@ def place(root: str | None, path: str, target: Path, media: Media) -> str:
 def _from_archive(root: str, path: str, source: str, target: Path, media: Media) -> str:
     """As `place`, for what is no file of its own."""
     if split_archive(source) is None:
-        return "missing pictures"
+        return MISSING
     if media == "link":
         return "pictures in an archive, not linked"
     try:
@@ -59,7 +64,7 @@ def _from_archive(root: str, path: str, source: str, target: Path, media: Media)
             with target.open("wb") as out:
                 shutil.copyfileobj(content, out)
     except MediaError:
-        return "missing pictures"
+        return MISSING
     return ""
 
 

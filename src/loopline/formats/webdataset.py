@@ -27,6 +27,7 @@ from loopline.formats._gather import Gather, no_file
 from loopline.formats._inside import MOST_BYTES, read_bytes
 from loopline.formats._media import IMAGES, VIDEOS, split_named, split_of, tidy_name
 from loopline.formats._pictures import Label, Picture, Pictures
+from loopline.formats._place import MISSING, REMOTE, Media, checked
 from loopline.formats._shapes import Fault, mask_box, number, size_px
 from loopline.formats._smalljson import document, listed, mapping, text
 from loopline.formats._support import support
@@ -378,16 +379,21 @@ class _Reader:
                 yield FieldFound(replace(found, name=own))
 
 
-def write(what: Exportable, target: Path, *, fields: Sequence[str], shard_samples: int = 1000) -> Written:
+def write(
+    what: Exportable, target: Path, *, fields: Sequence[str], shard_samples: int = 1000, media: Media = "copy"
+) -> Written:
     """Write any number of fields of any kind as `<split>-000000.tar`, ... with the pictures in them.
 
     shard_samples   samples in a shard
+    media           "copy": the pictures stand in the shards; "none": they are left out
 
     Members: the picture, `.json` with everything, and `.cls` (place in classnames.txt) where a sample has one label of
     the one class field. fields.json beside the shards describes the fields. The same view gives the same bytes.
     """
     if shard_samples < 1:
         raise FormatError(f"shard_samples is {shard_samples}", hint="at least 1")
+    if checked(media) == "link":
+        raise FormatError("pictures in a shard cannot be links", hint='media="copy" or "none"')
     mine = [what.schema.field(name) for name in fields]
     pictures = Pictures(what, mine, "webdataset", _HOLDS, columns=None, tags=True, splits=True, object_tags=True)
     classes = [f for f in mine if f.kind == "class"]
@@ -404,24 +410,30 @@ def write(what: Exportable, target: Path, *, fields: Sequence[str], shard_sample
                 file = folder / f"{split}-{number_ // shard_samples:06d}.tar"
                 open_shards[split] = stack.enter_context(tarfile.open(file, "w", format=tarfile.GNU_FORMAT))
             counts[split] = number_ + 1
-            _write_sample(open_shards[split], f"{number_:09d}", picture, names, pictures)
+            key = f"{number_:09d}"
+            if media == "copy" and (why := _write_picture(open_shards[split], key, picture)):
+                pictures.lost[why] += 1
+            _write_sample(open_shards[split], key, picture, names)
         (folder / _FIELDS).write_bytes(msgspec.json.encode([as_json(f) for f in mine]) + b"\n")
         if names:
             (folder / _NAMES[0]).write_bytes("".join(f"{n}\n" for n in names).encode())
     return Written([target], pictures.samples, pictures.objects, pictures.losses())
 
 
-def _write_sample(
-    archive: tarfile.TarFile, key: str, picture: Picture, names: Sequence[str], pictures: Pictures
-) -> None:
+def _write_picture(archive: tarfile.TarFile, key: str, picture: Picture) -> str:
+    """Put a picture into the shard. The reason where that is not possible, else ""."""
     root, ending = picture.sample.get("root"), Path(picture.path).suffix.lower() or ".jpg"
+    if root is None or is_url(root):
+        return REMOTE
     try:
-        if root is None or is_url(root):
-            raise MediaError("remote")
         with open_media(root, picture.path) as content:
             _add(archive, f"{key}{ending}", content, content.seek(0, 2))
     except (MediaError, OSError):
-        pictures.lost["pictures that are not there, or remote"] += 1
+        return MISSING
+    return ""
+
+
+def _write_sample(archive: tarfile.TarFile, key: str, picture: Picture, names: Sequence[str]) -> None:
     labels = [label.label for label in picture.labels if label.kind == "class"]
     if len(labels) == 1 and labels[0] in names:
         _bytes(archive, f"{key}.cls", str(names.index(labels[0])).encode())

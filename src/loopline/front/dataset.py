@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from loopline.front.own_media import Keep
     from loopline.front.predicting import ModelLike
     from loopline.kernel.detections import BadRows
-    from loopline.kernel.exchange import Written
+    from loopline.kernel.exchange import Exportable, Written
     from loopline.models.work import WorkReport
     from loopline.runs.records import Run
 
@@ -308,25 +308,34 @@ class Dataset:
         format: str | None = None,  # noqa: A002
         view: View | None = None,
         fields: Sequence[str] | None = None,
-        splits: Sequence[str] = (),
+        splits: Sequence[str] | Mapping[str, float] = (),
+        by: Expression | Sequence[Expression] = (),
+        seed: int = 0,
         media: Media | None = None,
         classes: Mapping[str, str | None] | None = None,
         class_order: Sequence[str] | None = None,
         options: Mapping[str, object] | None = None,
         overwrite: bool = False,
+        progress: Progress = SILENT,
+        stop: StopSignal | None = None,
     ) -> Written:
         """Write the data set, or a view of it, as a label file or folder: see `front.exporting.export`.
 
-        splits   only samples of these splits; formats that have splits lay them out by the column `split`
+        splits   only samples of these splits; formats that have splits lay them out by the column `split`. Or random
+                 ones for this export alone, {"train": 0.8, "val": 0.2}: `by` and `seed` as for `split`
         classes  {"car": "vehicle", "van": "vehicle", "dog": None}: other classes in the files; None leaves one out
         """
         from loopline.front import exporting
+        from loopline.front.outgoing import with_splits
 
         chosen = view if view is not None else self.view()
-        if splits:
-            chosen = splitting.of_splits(chosen, splits)
+        what: Exportable
+        if isinstance(splits, Mapping):
+            what = with_splits(exportable(chosen, fields), splitting.drawn(chosen, splits, by=by, seed=seed))
+        else:
+            what = exportable(splitting.of_splits(chosen, splits) if splits else chosen, fields)
         return exporting.export(
-            exportable(chosen, fields),
+            what,
             Path(path).expanduser(),
             format=format,
             fields=fields,
@@ -335,6 +344,9 @@ class Dataset:
             class_order=class_order,
             options=options,
             overwrite=overwrite,
+            cache=self._lake.location.cache,
+            progress=progress,
+            stop=stop,
         )
 
     def copy_from(

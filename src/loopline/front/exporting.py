@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from loopline.formats import registry
 from loopline.formats._format import writer_options
 from loopline.formats._place import Media, beside, checked
 from loopline.formats._remap import left_out, remapped
+from loopline.front.outgoing import brought
+from loopline.jobs import SILENT, Progress, StopSignal
 from loopline.kernel.exchange import Exportable, Format, Written
 
 
@@ -25,6 +28,9 @@ def export(
     class_order: Sequence[str] | None = None,
     options: Mapping[str, object] | None = None,
     overwrite: bool = False,
+    cache: Path | None = None,
+    progress: Progress = SILENT,
+    stop: StopSignal | None = None,
 ) -> Written:
     """Write a view as a label file or folder. The same view gives the same bytes.
 
@@ -34,6 +40,7 @@ def export(
                  `classes`, ids of classes are their places (YOLO from 0, COCO from 1), not those the labels came with.
     media   copy the pictures, link to them, or leave them ("none"); None: as the format does. A format that has no
             place of its own for pictures gets them in `images`, in the target or beside it, under their names.
+    cache   the data set's, where remote pictures that are to be copied are fetched to; None: they are not copied
 
     Raises FormatError, UnknownFormat; FileExistsError-like FormatError where the target is there and `overwrite` is not set.
     """
@@ -47,9 +54,19 @@ def export(
     for name in chosen:
         what.schema.field(name)
     what = remapped(what, classes, class_order)
-    written = _written(writer, what, target, chosen, media, dict(options or {}), overwrite=overwrite)
+    named = dict(options or {})
+    with ExitStack() as opened:
+        here = what
+        if cache is not None and _copies(writer, media, named):
+            here = opened.enter_context(brought(what, cache, progress, stop or StopSignal()))
+        written = _written(writer, here, target, chosen, media, named, overwrite=overwrite)
     left = left_out(what)
     return replace(written, lost=dict(sorted({**written.lost, **left}.items()))) if left else written
+
+
+def _copies(writer: Format, media: Media | None, named: Mapping[str, object]) -> bool:
+    """Whether bytes of pictures go out: as asked, or as the format does by itself."""
+    return (media or named.get("media") or writer_options(writer).get("media")) == "copy"
 
 
 def _written(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -16,16 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock, Timeout
-
 from loopline.errors import FormatError, LooplineError
+from loopline.front.passing import new_place, passing
 from loopline.jobs import Progress, StopSignal, stage
 from loopline.kernel.exchange import Problem
 from loopline.media import is_url, remote
 from loopline.media.archives import IN_PLACE, archive_kind, member_name, split_archive
 from loopline.media.unpack import unpack
 
-_FOLDER: Final = "incoming"
 _AT_ONCE: Final = 8  # transfers
 _PLAIN: Final = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".tbz2", ".txz", ".zip", ".tar")
 
@@ -108,17 +105,11 @@ def incoming(
     An import that was killed leaves its folder behind; the next one removes it.
     Raises FormatError, MediaError, MissingDependency, Stopped, all with places that the user knows.
     """
-    base = Path(os.path.realpath(cache)) / _FOLDER
-    own = base / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    own = new_place(cache)
     with ExitStack() as opened:
 
         def start() -> None:
-            base.mkdir(parents=True, exist_ok=True)
-            _sweep(base)
-            opened.enter_context(FileLock(own.with_suffix(".lock")))
-            opened.callback(own.with_suffix(".lock").unlink, missing_ok=True)
-            opened.callback(shutil.rmtree, own, ignore_errors=True)
-            own.mkdir()
+            opened.enter_context(passing(own))
 
         found = Incoming(own, start)
         bring = _Bring(found, limit, progress, stop)
@@ -135,18 +126,6 @@ def incoming(
             error.what, error.where, error.hint = map(found.told, (error.what, error.where, error.hint))
             error.args = (error.what,)
             raise
-
-
-def _sweep(base: Path) -> None:
-    """Remove what imports that are no longer running have left."""
-    for folder in {entry.with_suffix("") for entry in base.iterdir()}:
-        lock = FileLock(folder.with_suffix(".lock"), timeout=0)
-        try:
-            with lock:
-                shutil.rmtree(folder, ignore_errors=True)
-        except (Timeout, OSError):
-            continue
-        folder.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def _inner_folder(path: Path, found: Incoming) -> Path:

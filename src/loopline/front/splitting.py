@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
+
+import numpy as np
 
 from loopline.errors import BadValue, near
 from loopline.kernel import splits
@@ -16,10 +19,10 @@ from loopline.store.lake import Lake
 _SAME: Final = "content_hash"
 
 
-def split(
-    lake: Lake, view: View, shares: Mapping[str, float], *, by: Expression | Sequence[Expression] = (), seed: int = 0
-) -> dict[str, int]:
-    """Give the samples of a view random splits; how many each got.
+def drawn(
+    view: View, shares: Mapping[str, float], *, by: Expression | Sequence[Expression] = (), seed: int = 0
+) -> dict[int, str]:
+    """A random split for each sample of a view, by its id. Nothing is written.
 
     shares  split → share of the samples; they add up to 1
     by      columns or expressions: samples with one value of any of them stay together (one video, one patient). Files
@@ -33,8 +36,17 @@ def split(
     columns = [view.values(key).to_pylist() for key in (_SAME, *keys)]
     names = view.values("path").to_pylist()
     found = splits.assign(names, splits.linked(columns, len(ids)), shares, seed)
-    edits.set_column(lake, "split", ids, found, message="split")
-    return {name: found.count(name) for name in shares}
+    return dict(zip(map(int, ids), found, strict=True))
+
+
+def split(
+    lake: Lake, view: View, shares: Mapping[str, float], *, by: Expression | Sequence[Expression] = (), seed: int = 0
+) -> dict[str, int]:
+    """Give the samples of a view random splits, as `drawn`; how many each got."""
+    found = drawn(view, shares, by=by, seed=seed)
+    edits.set_column(lake, "split", np.fromiter(found, np.int64), list(found.values()), message="split")
+    counts = Counter(found.values())
+    return {name: counts[name] for name in shares}
 
 
 def of_splits(view: View, names: Sequence[str]) -> View:
