@@ -312,7 +312,7 @@ def test_an_evaluation_is_started_and_its_outcomes_come_with_a_page(ds: ll.Datas
 
 
 def test_points_are_the_same_every_time_and_keep_what_is_near(ds: ll.Dataset, browser: Browser) -> None:
-    from loopline.server.points import plane
+    from loopline.query.planes import plane
 
     rng = np.random.default_rng(3)
     groups = np.repeat([0.0, 10.0], 50)

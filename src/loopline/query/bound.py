@@ -155,6 +155,15 @@ class InObjects:
 
 
 @dataclass(frozen=True, slots=True)
+class InPlane:
+    """The sample's or object's point on the map of the embedding `key` lies inside a polygon of x, y, x, y, …"""
+
+    key: str
+    corners: tuple[float, ...]
+    type: Type = "bool"
+
+
+@dataclass(frozen=True, slots=True)
 class Aggregate:
     """A function over the objects of one field on a sample that meet `where`; `value` is None for any and count."""
 
@@ -182,6 +191,7 @@ Bound: TypeAlias = (
     | Tagged
     | TagCount
     | InObjects
+    | InPlane
     | Aggregate
 )
 

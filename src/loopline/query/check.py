@@ -420,6 +420,8 @@ class _Checker:
                 case tree.Name(name=of) if self.scope.field is None and self.scope.schema.has_field(of):
                     return self.aggregate(node, of, "count", ())
             return self.apply(node, "length", args)
+        if name == "inside":
+            return self.in_plane(node, args)
         if name in SEVERAL and len(args) >= 2:
             return self.several_args(name, args)
         if name in AGGREGATES and name not in CALLABLE:
@@ -431,6 +433,18 @@ class _Checker:
         if name in SEVERAL or name == "len":
             raise self.wrong(node, f"{name} needs {'one value' if name == 'len' else 'two values or more'}")
         return self.apply(node, name, args)
+
+    def in_plane(self, node: tree.Call, args: tuple[Expr, ...]) -> Bound:
+        match args:
+            case (tree.Const(value=str(key)), tree.Listing(items=items)):
+                corners = [float(i.value) for i in items if isinstance(i.value, (int, float)) and i.value is not True]
+                if len(corners) == len(items) and len(corners) % 2 == 0 and len(corners) >= 6:
+                    return bound.InPlane(key, tuple(corners))
+        raise self.wrong(
+            node,
+            "inside takes the key of an embedding, and x and y of three corners or more, from 0 to 1",
+            "inside('looks', [0.1, 0.1, 0.4, 0.1, 0.2, 0.5])",
+        )
 
     def several_args(self, name: str, args: tuple[Expr, ...]) -> Bound:
         found = tuple(self.value(arg) for arg in args)

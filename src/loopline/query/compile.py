@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from loopline.errors import QueryError
+from loopline.errors import QueryError, QueryTypeError
 from loopline.kernel.schema import label_table, match_table
 from loopline.query import bound
 from loopline.query.bound import Aggregate, Bound, Type, Value
 from loopline.query.functions import FUNCTIONS, SEVERAL
+from loopline.query.planes import Planes, inside, no_planes
 
 MAX_SQL: Final = 1_000_000
 """Characters of SQL for one expression. Some operators repeat an operand, so nesting them grows the text fast."""
@@ -45,6 +46,7 @@ class Statement:
     """
 
     table: Table
+    planes: Planes = no_planes
     parameters: dict[str, object] = field(default_factory=dict)
     steps: dict[str, str] = field(default_factory=dict)
     _names: int = 0
@@ -248,9 +250,31 @@ def condition_sql(b: Bound, rows: Rows) -> str:
             return _tagged(owner, tag, rows)
         case bound.InObjects(step=step):
             return f"{rows.object_id} IN (SELECT id FROM {step})"
+        case bound.InPlane():
+            return _in_plane(b, rows)
         case Aggregate(function="any"):
             return _any(b, rows)
     return value_sql(b, rows)
+
+
+def _in_plane(b: bound.InPlane, rows: Rows) -> str:
+    """Where a row's point lies is no column of a table: the ids that are inside are found first, and bound as one text."""
+    statement = rows.statement
+    plane = statement.planes(b.key)
+    if plane.owner not in (SAMPLE_OWNER, rows.field):
+        shown = f"inside({b.key!r}, …)"
+        raise QueryTypeError(
+            f'the points of "{b.key}" are objects of {plane.owner}', hint=f"write {plane.owner}.any({shown})"
+        )
+    # Named, so that whoever keeps an answer knows what it was made from.
+    for name in (f"vector__{b.key}", "samples" if plane.owner == SAMPLE_OWNER else label_table(plane.owner)):
+        statement.table(name)
+    found = plane.ids[inside(plane.places, b.corners)]
+    if not len(found):
+        return "FALSE"
+    key = rows.sample_id if plane.owner == SAMPLE_OWNER else rows.object_id
+    array = f"CAST(string_split({statement.bind(','.join(map(str, found.tolist())))}, ',') AS BIGINT[])"
+    return f"list_contains({array}, {key})" if rows.is_joining else f"{key} IN (SELECT unnest({array}))"
 
 
 def _any(b: Aggregate, rows: Rows) -> str:

@@ -67,5 +67,5 @@ ROUNDING: Final = ("floor", "ceil", "round")
 SEVERAL: Final = ("min", "max")
 """min(a, b, …) and max(a, b, …): of numbers, texts or times; missing ones are passed over."""
 
-CALLABLE: Final = (*(name for name in FUNCTIONS if name not in ONLY_METHODS), *SEVERAL, "len")
+CALLABLE: Final = (*(name for name in FUNCTIONS if name not in ONLY_METHODS), *SEVERAL, "len", "inside")
 """What may be written `name(…)`."""

@@ -13,6 +13,7 @@ from loopline.query.bound import Bound, InObjects, both
 from loopline.query.check import Checked, Hint, Scope, check_condition, check_value
 from loopline.query.compile import Rows, Statement, Table, condition_sql, settled_sql
 from loopline.query.ops import Op
+from loopline.query.planes import Planes
 
 INLINE_IDS = 1000
 """More ids than this are bound as one parameter; fewer stand in the text, where the engine can skip files with them."""
@@ -38,9 +39,9 @@ class _State:
 class Plan:
     """A view, ready to be asked. Building it checks every expression. One statement for one question."""
 
-    def __init__(self, schema: DatasetSchema, table: Table, steps: Iterable[Op]) -> None:
+    def __init__(self, schema: DatasetSchema, table: Table, steps: Iterable[Op], planes: Planes) -> None:
         self.schema = schema
-        self.statement = Statement(table)
+        self.statement = Statement(table, planes)
         self.field = ""  # of the objects, where the rows are objects
         self.kept: dict[str, Bound] = {}
         self.fields = tuple(f.name for f in schema.fields)  # that come along

@@ -28,6 +28,7 @@ from loopline.query.engine import Engine
 from loopline.query.ops import Op
 from loopline.query.parse import parse
 from loopline.query.plan import Plan
+from loopline.query.planes import plane_of
 from loopline.query.summary import Edge, Histogram
 
 if TYPE_CHECKING:
@@ -234,7 +235,12 @@ class _Query:
         return snapshot, self._plan_at(snapshot)
 
     def _plan_at(self, snapshot: int) -> Plan:
-        return Plan(self.engine.schema(snapshot), lambda name: self.engine.table(name, snapshot), self.ops)
+        return Plan(
+            self.engine.schema(snapshot),
+            lambda name: self.engine.table(name, snapshot),
+            self.ops,
+            lambda key: plane_of(self.engine, key, snapshot),
+        )
 
 
 @dataclass(frozen=True, slots=True)

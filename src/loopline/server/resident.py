@@ -25,6 +25,7 @@ from loopline.query.bound import NUMBERS
 from loopline.query.compile import SAMPLE_OWNER, settled_sql
 from loopline.query.parse import parse
 from loopline.query.plan import Plan
+from loopline.query.planes import plane_of
 from loopline.query.summary import inner_of
 from loopline.server.kept import Kept
 from loopline.server.states import State, TableStates
@@ -234,7 +235,7 @@ class Resident:
             return self.lake.table(name, at)
 
         first: tuple[ops.Op, ...] = (ops.Objects(field),) if field else ()
-        return Plan(self.lake.schema(at), table, (*first, *steps)), read
+        return Plan(self.lake.schema(at), table, (*first, *steps), lambda key: plane_of(self.lake, key, at)), read
 
     def _states_of(self, read: set[str], at: int) -> tuple[State, ...]:
         return tuple(self._states.at(name, at) for name in sorted(read))
