@@ -61,7 +61,7 @@ def columns(pictures: int, truths: int, predictions: int, seed: int = 0) -> dict
 
 def ours(pictures: int, made: dict[str, AnyArray], *, slices: int, replicates: int) -> dict[str, Any]:
     from loopline.kernel.detections import detections
-    from loopline.metrics import bootstrap, coco, fates
+    from loopline.metrics import bootstrap, coco, fates, resample_coco
     from loopline.metrics import slices as parts
 
     names = [f"class {k}" for k in range(CLASSES)]
@@ -99,7 +99,7 @@ def ours(pictures: int, made: dict[str, AnyArray], *, slices: int, replicates: i
     truth, predicted = report.matched.truth, report.matched.predicted
     chosen = [parts.by_range("part", truth.area, predicted.area, least=low, most=high) for low, high in cuts]
     timed(f"{slices} slices", lambda: parts.measure(again, chosen))
-    timed(f"{replicates} replicates", lambda: bootstrap.bootstrap(report, rng=rng, replicates=replicates))
+    timed(f"{replicates} replicates", lambda: bootstrap.bootstrap(resample_coco.weighed(report), rng=rng, replicates=replicates))
     return {
         "numbers": list(report.numbers().values()),
         "rows": len(rows),

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from loopline.errors import BadValue
 from loopline.kernel.detections import Detections, detections
 from loopline.metrics import bootstrap as boot
-from loopline.metrics import coco
+from loopline.metrics import coco, resample_coco
+from loopline.metrics.resample_coco import weighed
 from tests.metrics.detection_cases import CLASSES, random_scene, scenes
 
 
@@ -46,7 +47,7 @@ def test_a_replicate_is_the_evaluation_of_the_drawn_samples(scene, weight) -> No
     # Equal scores within a picture would alternate in the copies and stand side by side in the weights.
     predicted = replace(predicted, score=predicted.scores() + np.arange(len(predicted)) / 1000)
     report = coco.evaluate(truth, predicted)
-    fast = boot._measure(boot._prepare(report), np.array(weight, np.int32))
+    fast = resample_coco._measure(resample_coco._prepare(report), np.array(weight, np.int32))
     slow = coco.evaluate(drawn(truth, weight), drawn(predicted, weight))
     np.testing.assert_allclose(fast[:10], slow.precision[..., 0].mean(axis=1), rtol=0, atol=1e-12)
     np.testing.assert_allclose(fast[10:], slow.recall[:, :, 0, -1], rtol=0, atol=1e-12)
@@ -58,7 +59,7 @@ def big_scene(seed: int = 0) -> tuple[Detections, Detections]:
 
 def test_the_value_is_the_reports_and_the_interval_holds_it() -> None:
     report = coco.evaluate(*big_scene())
-    found = boot.bootstrap(report, rng=np.random.default_rng(1), replicates=200)
+    found = boot.bootstrap(weighed(report), rng=np.random.default_rng(1), replicates=200)
     numbers = report.numbers()
     for name, theirs in (("AP", "AP"), ("AP50", "AP50"), ("AP75", "AP75"), ("AR", "AR100")):
         interval = found.numbers[name]
@@ -69,7 +70,7 @@ def test_the_value_is_the_reports_and_the_interval_holds_it() -> None:
 
 def test_the_same_seed_gives_the_same_intervals() -> None:
     report = coco.evaluate(*big_scene())
-    once, twice = (boot.bootstrap(report, rng=np.random.default_rng(7), replicates=20) for _ in range(2))
+    once, twice = (boot.bootstrap(weighed(report), rng=np.random.default_rng(7), replicates=20) for _ in range(2))
     np.testing.assert_array_equal(once.replicates, twice.replicates)
 
 
@@ -79,7 +80,7 @@ def test_a_model_that_lost_a_third_of_its_hits_is_surely_worse() -> None:
     keep = np.random.default_rng(2).random(len(truth)) < 0.66
     bad = replace(good, score=np.where(keep, good.score, 0.01), box=np.where(keep[:, None], good.box, 3.0))
     a, b = coco.evaluate(truth, bad), coco.evaluate(truth, good)
-    found = boot.compare(a, b, rng=np.random.default_rng(3), replicates=200)
+    found = boot.compare(weighed(a), weighed(b), rng=np.random.default_rng(3), replicates=200)
     assert found.difference["AP"].low > 0
     assert found.p_value["AP"] == pytest.approx(2 / 201)
     top = found.disagreements.to_pylist()[0]
@@ -89,7 +90,7 @@ def test_a_model_that_lost_a_third_of_its_hits_is_surely_worse() -> None:
 
 def test_a_model_does_not_differ_from_itself() -> None:
     report = coco.evaluate(*big_scene())
-    found = boot.compare(report, report, rng=np.random.default_rng(3), replicates=50)
+    found = boot.compare(weighed(report), weighed(report), rng=np.random.default_rng(3), replicates=50)
     assert found.difference["AP"] == boot.Interval(0, 0, 0, 0)
     assert found.p_value["AP"] == 1
 
@@ -100,11 +101,11 @@ def test_models_measured_on_different_samples_are_not_compared() -> None:
         coco.evaluate(*random_scene(np.random.default_rng(1), pictures=3, truths=4, predictions=4)),
     )
     with pytest.raises(BadValue, match="different samples"):
-        boot.compare(a, b, rng=np.random.default_rng(0))
+        boot.compare(weighed(a), weighed(b), rng=np.random.default_rng(0))
 
 
 def test_without_truths_every_interval_is_unknown() -> None:
     nothing = detections([], [], [], classes=CLASSES, samples=[1, 2])
     report = coco.evaluate(nothing, replace(nothing, score=np.zeros(0)))
-    found = boot.bootstrap(report, rng=np.random.default_rng(0), replicates=5)
+    found = boot.bootstrap(weighed(report), rng=np.random.default_rng(0), replicates=5)
     assert np.isnan(found.numbers["AP"].value)

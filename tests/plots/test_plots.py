@@ -18,6 +18,7 @@ from loopline.kernel.detections import detections
 from loopline.metrics import calibration, charts, coco, errors, fates, ranking, slices
 from loopline.metrics.bootstrap import bootstrap
 from loopline.metrics.next_steps import next_steps
+from loopline.metrics.resample_coco import weighed
 from loopline.plots.matplotlib import matplotlib_figure
 from loopline.plots.page import html_page
 from loopline.plots.plotly import plotly_figure
@@ -60,7 +61,7 @@ def drawn(reports: dict[str, coco.CocoReport]) -> list[Chart]:
         charts.by_class({n: {k: v["AP"] for k, v in coco.per_class(r).items()} for n, r in reports.items()}),
         charts.error_gains({n: errors.error_report(r.matched) for n, r in reports.items()}),
         charts.slice_bars(slices.measure(first, area), whole=first.numbers()["AP"]),
-        charts.intervals(bootstrap(first, rng=np.random.default_rng(0), replicates=20).numbers),
+        charts.intervals(bootstrap(weighed(first), rng=np.random.default_rng(0), replicates=20).numbers),
         charts.confusion_matrix(errors.confusion(matched.truth, matched.predicted)),
         charts.numbers_table({n: r.numbers() for n, r in reports.items()}),
         charts.steps_table(next_steps(first)),

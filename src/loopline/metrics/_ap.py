@@ -21,10 +21,22 @@ def average_precision(
     kind (n,), score (n,), hit (n,): predictions in any order; of equal scores the earlier row comes first.
     truths (k,): objects, or their weight. weight (n,): what a hit counts for, where not 1.
     """
+    order = ranking(kind, score)
+    sorted_weight = None if weight is None else weight[order]
+    return ranked_average_precision(kind[order], hit[order], truths, rule=rule, weight=sorted_weight)
+
+
+def ranking(kind: AnyArray, score: FloatArray) -> AnyArray:
+    """Rows (n,) by class, then falling score; of equal scores the earlier row comes first."""
     order = np.argsort(-score, kind="stable")
-    order = order[np.argsort(kind[order], kind="stable")]
-    ranked, good = kind[order], hit[order]
-    found = np.cumsum(good * (1.0 if weight is None else weight[order]))
+    return order[np.argsort(kind[order], kind="stable")]
+
+
+def ranked_average_precision(
+    ranked: AnyArray, good: BoolArray, truths: AnyArray, *, rule: Rule, weight: FloatArray | None = None
+) -> FloatArray:
+    """`average_precision` of rows in the order of `ranking`."""
+    found = np.cumsum(good * (1.0 if weight is None else weight))
     wrong = np.cumsum(~good)
     starts = np.searchsorted(ranked, np.arange(len(truths)))
     found = found - np.concatenate(([0], found))[starts][ranked] if len(found) else found

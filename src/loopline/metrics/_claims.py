@@ -6,12 +6,16 @@ beside it. (COCO would give it the free one.)
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
-from loopline.metrics._arrays import AnyArray, BoolArray, FloatArray
+from loopline.kernel.detections import Detections
+from loopline.metrics._ap import Rule, ranked_average_precision, ranking
+from loopline.metrics._arrays import AnyArray, BoolArray, FloatArray, mean_of_known
 from loopline.metrics._pairs import Pairs
+from loopline.metrics.bootstrap import Judged, Weighed
 
 
 class Claims(NamedTuple):
@@ -40,3 +44,65 @@ def first_claims(gt: AnyArray, rank: AnyArray) -> BoolArray:
     out = np.zeros(len(gt), bool)
     out[rows[np.diff(gt[rows], prepend=-1) != 0]] = True
     return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Claimed:
+    """What became of n claims on k objects: all that AP is made of.
+
+    truth, predicted   as they were measured, with the same samples
+    claim (n,)         the object that a prediction claims, -1: none
+    counted (n,)       predictions that are hit or error · hit (n,) · weight (n,): what a hit counts for
+    worth (k,)         what each object counts for, 0: nothing
+    """
+
+    truth: Detections
+    predicted: Detections
+    claim: AnyArray
+    counted: BoolArray
+    hit: BoolArray
+    weight: FloatArray
+    worth: FloatArray
+    rule: Rule
+
+    def truths(self) -> FloatArray:
+        """Objects that count, by class, (classes,)."""
+        return self._truths(self.worth)
+
+    def ap(self) -> FloatArray:
+        """AP of each class; NaN where a class has no object."""
+        return self._ap(self._rows(), self.truths())
+
+    def inside(self, truth: BoolArray, predicted: BoolArray | None) -> Claimed:
+        """The same claims where only some objects (k,) count: who claims another is ignored, and so is who claims none
+        and is not among `predicted` (n,); None: all are."""
+        free = np.ones(len(self.claim), bool) if predicted is None else predicted
+        judged = np.where(self.claim >= 0, truth[self.claim], free) if len(truth) else free
+        return replace(self, counted=self.counted & judged, hit=self.hit & judged, worth=self.worth * truth)
+
+    def weighed(self) -> Weighed:
+        """mAP and the AP of each class; judged are the objects that count, by whether they were found."""
+        drawn, of_unit = np.unique(self.truth.sample_id, return_inverse=True)
+        guess, true = (of_unit[side.unit()] for side in (self.predicted, self.truth))
+        rows = self._rows()
+
+        def measure(weight: AnyArray) -> FloatArray:
+            ap = self._ap(np.repeat(rows, weight[guess[rows]]), self._truths(self.worth * weight[true]))
+            return np.array([mean_of_known(ap), *ap])
+
+        found = np.zeros(len(self.truth), bool)
+        found[self.claim[self.hit]] = True
+        real = self.worth > 0
+        judged = Judged(self.truth.object_id[real], true[real], found[real].astype(np.float64), found[real])
+        return Weighed(drawn, ("mAP",), self.truth.classes, measure, judged)
+
+    def _truths(self, worth: FloatArray) -> FloatArray:
+        return np.bincount(self.truth.class_id, worth, len(self.truth.classes)).astype(np.float64)
+
+    def _rows(self) -> AnyArray:
+        rows = np.flatnonzero(self.counted)
+        return rows[ranking(self.predicted.class_id[rows], self.predicted.scores()[rows])]
+
+    def _ap(self, rows: AnyArray, truths: FloatArray) -> FloatArray:
+        kind, hit, weight = self.predicted.class_id[rows], self.hit[rows], self.weight[rows]
+        return ranked_average_precision(kind, hit, truths, rule=self.rule, weight=weight)

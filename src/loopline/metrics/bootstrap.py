@@ -1,18 +1,18 @@
-"""How sure a detection number is: intervals by resampling whole samples, and a paired test of two models.
+"""How sure a number is: intervals by resampling whole samples, and a paired test of two models.
 
-A replicate draws as many samples as there are, with replacement. Matches do not change: a sample drawn three times
-counts three times, so a replicate is a re-weighting of stored matches, not an evaluation. It equals evaluating the
-drawn samples. Frames of one video are drawn together: they are not independent.
+A replicate draws as many samples as there are, with replacement: a sample drawn three times counts three times. What a
+task knows about each sample is worked out once, as a `Weighed`; a replicate then only weighs it, and equals measuring
+the drawn samples. Frames of one video are drawn together: they are not independent.
 
 Intervals are percentiles of the replicates, moved so that their mean is the number itself: an average precision takes
 the best of what follows, so copies of a sample lift it, by up to its standard error where there are many classes.
-Scores that tie within one picture stand side by side in a replicate, as if copies did not interleave. Source  B. Efron, R. Tibshirani, An Introduction to the Bootstrap, 1993.
+Source  B. Efron, R. Tibshirani, An Introduction to the Bootstrap, 1993.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -21,13 +21,42 @@ import numpy as np
 import pyarrow as pa
 
 from loopline.errors import BadValue
-from loopline.metrics._arrays import NAN, AnyArray, FloatArray, IntArray
-from loopline.metrics._curves import RECALLS, partners
-from loopline.metrics._matching import Matched
-from loopline.metrics.coco import CocoReport, at_iou
+from loopline.metrics._arrays import NAN, AnyArray, BoolArray, FloatArray
 
-NUMBERS: Final = ("AP", "AP50", "AP75", "AR")
 MOST_THREADS: Final = 4
+BLOCK: Final = 64
+"""Replicates whose draws are in memory at a time: 256 bytes a sample."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """What two models are compared on one by one: annotated objects, samples, pictures; u of them.
+
+    id (u,) · sample (u,) index into `Weighed.sample_id` · value (u,): how well the model did, more is better ·
+    good (u,): whether it got it; None: whoever has the better value did
+    """
+
+    id: AnyArray
+    sample: AnyArray
+    value: FloatArray
+    good: BoolArray | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weighed:
+    """The numbers of a task as a function of how often each sample counts.
+
+    sample_id  (m,) int64, rising: what is drawn · names: of the numbers · classes: each has one number more
+    measure    weights (m,) int32 -> the numbers, then those of the classes; NaN where the draw has none
+    rules      what the numbers were measured by: two models are compared only under equal rules
+    """
+
+    sample_id: AnyArray
+    names: tuple[str, ...]
+    classes: tuple[str, ...]
+    measure: Callable[[AnyArray], FloatArray]
+    judged: Judged
+    rules: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +71,9 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bootstrap:
-    """Intervals of a report's numbers and of the AP of each class.
+    """Intervals of a task's numbers and of the number of each class.
 
-    replicates (b, 4) as in NUMBERS; NaN where a replicate drew no object.
+    replicates (b, names) float64; NaN where a replicate drew nothing to measure
     """
 
     numbers: dict[str, Interval]
@@ -58,7 +87,7 @@ class Comparison:
     """Two models on the same samples. Differences are b - a, replicate by replicate.
 
     p_value        two-sided: how often resampling would turn the sign, at least 1 / (b + 1)
-    disagreements  samples by how much the models differ on their objects, see `disagreements`
+    disagreements  samples by how much the models differ, see `disagreements`
     """
 
     a: dict[str, Interval]
@@ -70,67 +99,67 @@ class Comparison:
     confidence: float
 
 
-def bootstrap(
-    report: CocoReport, *, rng: np.random.Generator, replicates: int = 1000, confidence: float = 0.95
-) -> Bootstrap:
+def bootstrap(one: Weighed, *, rng: np.random.Generator, replicates: int = 1000, confidence: float = 0.95) -> Bootstrap:
     """Intervals by resampling samples; the same `rng` state gives the same bytes.
 
     Raises BadValue for fewer than 2 replicates or a confidence outside (0, 1).
     """
     _check(replicates, confidence)
-    prepared = _prepare(report)
-    draws = _replicates(prepared, _weights(prepared.samples, replicates, rng))
-    now = _measure(prepared, np.ones(prepared.samples, np.int32))
-    values, by_class = _numbers(report, draws), _mean(draws[:, : len(report.options.iou)], axis=1)
+    now, draws = _replicates(one, replicates, rng)
+    n = len(one.names)
     return Bootstrap(
-        numbers=_intervals(NUMBERS, _numbers(report, now[None])[0], values, confidence),
-        per_class=_intervals(report.classes, _mean(now[: len(report.options.iou)], axis=0), by_class, confidence),
-        replicates=values,
+        numbers=_intervals(one.names, now[:n], draws[:, :n], confidence),
+        per_class=_intervals(one.classes, now[n:], draws[:, n:], confidence),
+        replicates=draws[:, :n],
         confidence=confidence,
     )
 
 
 def compare(
-    a: CocoReport, b: CocoReport, *, rng: np.random.Generator, replicates: int = 1000, confidence: float = 0.95
+    a: Weighed, b: Weighed, *, rng: np.random.Generator, replicates: int = 1000, confidence: float = 0.95
 ) -> Comparison:
-    """Is model b better than model a? Both are weighed with the same draws.
+    """Is model b better than model a? Both are weighed with the same draws. Classes that only one of them has are left
+    out of `per_class`.
 
-    Raises BadValue unless both were measured on the same objects with the same options.
+    Raises BadValue unless both were measured on the same objects by the same rules.
     """
     _check(replicates, confidence)
     _same(a, b)
-    first, second = _prepare(a), _prepare(b)
-    weights = _weights(first.samples, replicates, rng)
-    draws = np.stack([_replicates(one, weights) for one in (first, second)], axis=1)
-    ones = np.ones(first.samples, np.int32)
-    now = np.stack([_measure(first, ones), _measure(second, ones)])
-    values = np.stack([_numbers(a, draws[:, side]) for side in (0, 1)])
-    point = np.stack([_numbers(a, now[None, side])[0] for side in (0, 1)])
-    gain = values[1] - values[0]
-    t = len(a.options.iou)
-    by_class = _mean(draws[:, 1, :t] - draws[:, 0, :t], axis=1)
+    names = [name for name in a.names if name in b.names]
+    classes = [name for name in a.classes if name in b.classes]
+    state = rng.bit_generator.state
+    point, values = [], []
+    for one in (a, b):
+        rng.bit_generator.state = state
+        now, draws = _replicates(one, replicates, rng)
+        place = _places(one, names, classes)
+        point.append(now[place])
+        values.append(draws[:, place])
+    n, gain, change = len(names), values[1] - values[0], point[1] - point[0]
     return Comparison(
-        a=_intervals(NUMBERS, point[0], values[0], confidence),
-        b=_intervals(NUMBERS, point[1], values[1], confidence),
-        difference=_intervals(NUMBERS, point[1] - point[0], gain, confidence),
-        p_value={name: _p_value(gain[:, i], point[1, i] - point[0, i]) for i, name in enumerate(NUMBERS)},
-        per_class=_intervals(a.classes, _mean(now[1, :t] - now[0, :t], axis=0), by_class, confidence),
+        a=_intervals(names, point[0][:n], values[0][:, :n], confidence),
+        b=_intervals(names, point[1][:n], values[1][:, :n], confidence),
+        difference=_intervals(names, change[:n], gain[:, :n], confidence),
+        p_value={name: _p_value(gain[:, i], change[i]) for i, name in enumerate(names)},
+        per_class=_intervals(classes, change[n:], gain[:, n:], confidence),
         disagreements=disagreements(a, b),
         confidence=confidence,
     )
 
 
-def disagreements(a: CocoReport, b: CocoReport) -> pa.Table:
+def disagreements(a: Weighed, b: Weighed) -> pa.Table:
     """Samples where the models differ most, most first.
 
-    Columns  sample_id · disagreement: sum over objects of |share of IoU thresholds at which b found it - the same of a|
-             · gain: that sum with its sign · only_a, only_b: objects that one of them found at the lowest threshold
+    Columns  sample_id · disagreement: sum of |value of b - value of a| over what is judged there · gain: that sum with
+             its sign · only_a, only_b: how many of them only that one got
     """
     _same(a, b)
-    found_a, found_b = _found(a.matched), _found(b.matched)
-    real = ~a.matched.ignored
-    change = np.where(real, (found_b.mean(axis=0) - found_a.mean(axis=0)), 0)
-    ids, sample = np.unique(a.matched.truth.sample_id[a.matched.truth.unit()], return_inverse=True)
+    change = b.judged.value - a.judged.value
+    ids, sample = np.unique(a.judged.sample, return_inverse=True)
+    if a.judged.good is not None and b.judged.good is not None:
+        only_a, only_b = a.judged.good & ~b.judged.good, b.judged.good & ~a.judged.good
+    else:
+        only_a, only_b = change < 0, change > 0
 
     def total(values: AnyArray) -> FloatArray:
         return np.asarray(np.bincount(sample, weights=values, minlength=len(ids)), np.float64)
@@ -139,32 +168,23 @@ def disagreements(a: CocoReport, b: CocoReport) -> pa.Table:
     order = np.lexsort((ids, -distance))
     return pa.table(
         {
-            "sample_id": ids[order],
+            "sample_id": a.sample_id[ids][order],
             "disagreement": distance[order],
             "gain": total(change)[order],
-            "only_a": total(real & found_a[0] & ~found_b[0]).astype(np.int64)[order],
-            "only_b": total(real & found_b[0] & ~found_a[0]).astype(np.int64)[order],
+            "only_a": total(only_a).astype(np.int64)[order],
+            "only_b": total(only_b).astype(np.int64)[order],
         }
     )
 
 
-def _found(matched: Matched) -> AnyArray:
-    """Whether each annotated object has a partner at each threshold, (t, k)."""
-    out = np.zeros((len(matched.thresholds), len(matched.truth)), bool)
-    for level, row in enumerate(matched.gt_of):
-        out[level, row[row >= 0]] = True
-    return out
-
-
-def _same(a: CocoReport, b: CocoReport) -> None:
-    if a.options != b.options or a.classes != b.classes:
-        raise BadValue("the two reports were measured with different options or classes")
-    one, other = a.matched.truth, b.matched.truth
-    same = len(one) == len(other) and np.array_equal(one.object_id, other.object_id)
-    if not same or not np.array_equal(one.sample_id, other.sample_id):
+def _same(a: Weighed, b: Weighed) -> None:
+    if a.rules != b.rules:
+        raise BadValue("the two were measured with different options or classes", hint="evaluate both with the same")
+    same = np.array_equal(a.sample_id, b.sample_id) and np.array_equal(a.judged.id, b.judged.id)
+    if not same or not np.array_equal(a.judged.sample, b.judged.sample):
         raise BadValue(
-            "the two reports were measured on different samples or objects",
-            hint="evaluate both models on one view, and pass the view's `samples` to both",
+            "the two were measured on different samples or objects",
+            hint="evaluate both models on one view of one version",
         )
 
 
@@ -173,167 +193,24 @@ def _check(replicates: int, confidence: float) -> None:
         raise BadValue(f"cannot take {replicates} replicates at a confidence of {confidence}")
 
 
-# -- one replicate
+def _places(one: Weighed, names: Sequence[str], classes: Sequence[str]) -> list[int]:
+    return [*(one.names.index(n) for n in names), *(len(one.names) + one.classes.index(c) for c in classes)]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Level:
-    """The hits of one threshold, by class, then falling score. One level at a time fits into the processor's cache."""
-
-    sample: AnyArray  # (h,)
-    place: AnyArray  # (h,) among the ranked predictions
-    kind: AnyArray  # (h,)
-    bounds: IntArray  # (kinds + 1,) where a class starts
-    lift: FloatArray  # (h,) keeps classes apart in one running maximum
-    ignored_sample: AnyArray  # (g,) of predictions that are ignored at this threshold
-    ignored_before_hit: IntArray  # (h,) how many of them lie before a hit
-    ignored_before_kind: IntArray  # (h,) and before its class
+# -- replicates
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Prepared:
-    """Stored matches, laid out so that a replicate is a few running sums."""
-
-    samples: int
-    kinds: int
-    prediction_sample: AnyArray  # (q,) of each ranked prediction
-    starts: IntArray  # (kinds,) where a class starts among them
-    levels: tuple[_Level, ...]
-    truth_sample: AnyArray  # (k,) counted objects
-    truth_kind: AnyArray
-
-
-def _prepare(report: CocoReport) -> _Prepared:
-    matched = report.matched
-    ids, sample_of_unit = np.unique(matched.truth.sample_id, return_inverse=True)
-    sample = sample_of_unit[matched.predicted.unit()][matched.order]
-    counted = np.flatnonzero(~matched.ignored)
-    kind_of_place = np.repeat(np.arange(matched.kinds), np.diff(matched.starts))
-    levels = []
-    for place, partner in partners(matched, matched.gt_of):
-        good = ~matched.ignored[partner]
-        hit, skip = place[good], place[~good]
-        kind = kind_of_place[hit]
-        levels.append(
-            _Level(
-                sample=sample[hit],
-                place=hit,
-                kind=kind,
-                bounds=np.searchsorted(hit, matched.starts),
-                lift=2 * (matched.kinds - kind).astype(np.float64),
-                ignored_sample=sample[skip],
-                ignored_before_hit=np.searchsorted(skip, hit),
-                ignored_before_kind=np.searchsorted(skip, matched.starts[kind]),
-            )
-        )
-    return _Prepared(
-        samples=len(ids),
-        kinds=matched.kinds,
-        prediction_sample=sample,
-        starts=matched.starts[:-1],
-        levels=tuple(levels),
-        truth_sample=sample_of_unit[matched.truth.unit()[counted]],
-        truth_kind=matched.truth_kind()[counted],
-    )
-
-
-def _measure(these: _Prepared, weight: AnyArray) -> FloatArray:
-    """AP of each threshold and class, then recall: (2 * levels, kinds). NaN: the class has no object in this draw."""
-    t = len(these.levels)
-    truths = np.bincount(these.truth_kind, weights=weight[these.truth_sample], minlength=these.kinds).astype(np.int32)
-    points = _points(truths)
-    first_point = np.concatenate(([0], np.cumsum(truths + 1)))[:-1].astype(np.int32)
-    seen = _running(weight.take(these.prediction_sample))
-    before = seen.take(these.starts)
-    out = np.zeros((2 * t, these.kinds))
-    for i, level in enumerate(these.levels):
-        if len(level.place):
-            out[i], out[t + i] = _at_level(level, weight, seen, before, points, first_point)
-    out[:t] /= len(RECALLS)
-    out[t:] /= np.maximum(truths, 1)
-    out[:, truths == 0] = np.nan
-    return out
-
-
-def _at_level(
-    level: _Level, weight: AnyArray, seen: AnyArray, before: AnyArray, points: AnyArray, first_point: AnyArray
-) -> tuple[FloatArray, AnyArray]:
-    """Sum of the best precisions over the points of recall, and hits, by class, (kinds,) each."""
-    hits = _running(weight.take(level.sample))
-    ends = hits.take(level.bounds)
-    found = hits[1:] - ends.take(level.kind)
-    ahead = seen[1:].take(level.place)
-    ahead -= before.take(level.kind)
-    if len(level.ignored_sample):
-        skipped = _running(weight.take(level.ignored_sample))
-        ahead -= skipped.take(level.ignored_before_hit) - skipped.take(level.ignored_before_kind)
-    # A hit that was not drawn repeats the curve's last point, or starts with 0 / 0.
-    best = found / np.maximum(ahead, 1, out=ahead)
-    best += level.lift
-    np.maximum.accumulate(best[::-1], out=best[::-1])
-    best -= level.lift
-    found += first_point.take(level.kind)
-    reached = points.take(found)
-    filled = np.diff(level.bounds) > 0
-    heads = level.bounds[:-1][filled]
-    gained = np.diff(reached, prepend=0)
-    gained[heads] = reached[heads]
-    best *= gained
-    sums = np.zeros(len(filled))
-    sums[filled] = np.add.reduceat(best, heads)
-    return sums, np.diff(ends)
-
-
-def _points(truths: AnyArray) -> AnyArray:
-    """How many points of recall 0, 1, … hits reach, class after class: truths + 1 entries each."""
-    lengths = truths + 1
-    found = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    recall = found / np.repeat(np.maximum(truths, 1), lengths)
-    points = (recall * 100 + 1e-9).astype(np.int64)
-    points += RECALLS.take(points) <= recall  # the grid's 0.07 is a hair above 7 of 100
-    points[found == 0] = 0
-    return np.asarray(points)
-
-
-def _replicates(prepared: _Prepared, weights: Sequence[AnyArray]) -> FloatArray:
-    """All replicates, (b, 2 * levels, kinds). In threads: NumPy works outside the interpreter's lock."""
+def _replicates(one: Weighed, replicates: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """The numbers as they are (p,), and those of each replicate (b, p). In threads: NumPy works outside the
+    interpreter's lock."""
+    samples = len(one.sample_id)
+    found: list[FloatArray] = []
     with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, MOST_THREADS)) as pool:
-        return np.stack(list(pool.map(lambda weight: _measure(prepared, weight), weights)))
-
-
-def _running(values: AnyArray) -> AnyArray:
-    """0, then the running sum."""
-    out = np.zeros(len(values) + 1, np.int32)
-    np.cumsum(values, out=out[1:])
-    return out
-
-
-def _weights(samples: int, replicates: int, rng: np.random.Generator) -> Sequence[AnyArray]:
-    draw = [rng.integers(0, max(samples, 1), samples) for _ in range(replicates)]
-    return [np.bincount(one, minlength=samples).astype(np.int32) for one in draw]
-
-
-# -- what the replicates say
-
-
-def _mean(values: FloatArray, axis: int) -> FloatArray:
-    """Mean of what is not NaN; NaN of nothing."""
-    known = ~np.isnan(values)
-    count = known.sum(axis=axis)
-    total = np.where(known, values, 0).sum(axis=axis)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
-def _numbers(report: CocoReport, draws: FloatArray) -> FloatArray:
-    """(b, 2 * levels, kinds) -> (b, 4) as in NUMBERS."""
-    iou = report.options.iou
-    b, t = len(draws), len(iou)
-    columns = [_mean(draws[:, :t].reshape(b, -1), axis=1)]
-    for percent in (50, 75):
-        chosen = draws[:, :t][:, at_iou(iou, percent / 100)]
-        columns.append(_mean(chosen.reshape(b, -1), axis=1))
-    columns.append(_mean(draws[:, t:].reshape(b, -1), axis=1))
-    return np.stack(columns, axis=1)
+        for first in range(0, replicates, BLOCK):
+            some = range(first, min(first + BLOCK, replicates))
+            draws = [rng.integers(0, max(samples, 1), samples) for _ in some]
+            found += pool.map(lambda draw: one.measure(np.bincount(draw, minlength=samples).astype(np.int32)), draws)
+    return one.measure(np.ones(samples, np.int32)), np.stack(found)
 
 
 def _intervals(

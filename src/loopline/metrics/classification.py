@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ import pyarrow as pa
 from loopline.errors import BadValue
 from loopline.metrics._arrays import (
     NAN,
+    AnyArray,
     BoolArray,
     FloatArray,
     IntArray,
@@ -303,6 +304,16 @@ def log_loss(truth: npt.ArrayLike, scores: npt.ArrayLike) -> float:
 # -- over Arrow tables, by name
 
 
+class Answers(NamedTuple):
+    """One answer a sample: rising sample ids (n,), true and predicted class index (n,), -1 for none, and the
+    probability of each class (n, k), None where not every sample has all."""
+
+    sample_id: AnyArray
+    truth: IntArray
+    predicted: IntArray
+    scores: FloatArray | None
+
+
 def report_of_tables(batches: LabelBatches, classes: Iterable[str] | None = None) -> ClassificationReport:
     """The report of label rows: truth `sample_id, label`; predictions `sample_id, label` and, where there is one, `score`.
 
@@ -310,8 +321,14 @@ def report_of_tables(batches: LabelBatches, classes: Iterable[str] | None = None
     sample, the report has `scores`. Without `classes` they are those that occur, sorted.
     Raises BadValue where a sample has two true labels, or two predictions without scores.
     """
+    names = class_list(classes, *together(batches))
+    _, true, best, scores = answers_of_tables(batches, names)
+    return classification_report(true, best, names, scores=scores)
+
+
+def answers_of_tables(batches: LabelBatches, names: tuple[str, ...]) -> Answers:
+    """What `report_of_tables` measures. Raises BadValue as it does."""
     truth, predicted = together(batches)
-    names = class_list(classes, truth, predicted)
     samples = np.union1d(truth["sample_id"], predicted["sample_id"])
     true = np.full(len(samples), -1, np.int64)
     at = rows_of(samples, truth["sample_id"])
@@ -322,8 +339,7 @@ def report_of_tables(batches: LabelBatches, classes: Iterable[str] | None = None
         )
     true[at] = encode(truth["label"], names, side="truth")
     guess_at, guess = rows_of(samples, predicted["sample_id"]), encode(predicted["label"], names, side="predictions")
-    best, scores = _best(guess_at, guess, predicted, len(samples), len(names))
-    return classification_report(true, best, names, scores=scores)
+    return Answers(samples, true, *_best(guess_at, guess, predicted, len(samples), len(names)))
 
 
 def _best(

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from loopline.errors import BadValue
 from loopline.metrics._arrays import (
+    AnyArray,
     BoolArray,
     FloatArray,
     IntArray,
@@ -166,25 +167,32 @@ def binary_report(truth: npt.ArrayLike, scores: npt.ArrayLike, *, threshold: flo
     """
     counts = threshold_counts(truth, scores)
     row = counts.at(threshold)
-    tp, fp, fn, tn = (int(x[row]) for x in (counts.tp, counts.fp, counts.fn, counts.tn))
-    square = np.array([[tn, fp], [fn, tp]])
-    of_yes = class_scores([tp], [tp + fn], [tp + fp])
-    recalls = [x for x in (share(tp, tp + fn), share(tn, tn + fp)) if not np.isnan(x)]
+    found = binary_numbers(*(int(x[row]) for x in (counts.tp, counts.fp, counts.fn, counts.tn)))
     return BinaryReport(
         counts=counts,
         threshold=float(threshold),
         row=row,
-        accuracy=share(tp + tn, tp + fp + fn + tn),
-        balanced_accuracy=share(sum(recalls), len(recalls)),
-        precision=float(of_yes.precision[0]),
-        recall=share(tp, tp + fn),
-        specificity=share(tn, tn + fp),
-        f1=float(of_yes.f1[0]),
-        kappa=cohen_kappa(square),
-        mcc=matthews(square),
+        **found,
         average_precision=average_precision(truth, scores),
         roc_auc=roc_auc(truth, scores),
     )
+
+
+def binary_numbers(tp: int, fp: int, fn: int, tn: int) -> dict[str, float]:
+    """The numbers of a yes-or-no classifier that follow from its counts at one threshold."""
+    square = np.array([[tn, fp], [fn, tp]])
+    of_yes = class_scores([tp], [tp + fn], [tp + fp])
+    recalls = [x for x in (share(tp, tp + fn), share(tn, tn + fp)) if not np.isnan(x)]
+    return {
+        "accuracy": share(tp + tn, tp + fp + fn + tn),
+        "balanced_accuracy": share(sum(recalls), len(recalls)),
+        "precision": float(of_yes.precision[0]),
+        "recall": share(tp, tp + fn),
+        "specificity": share(tn, tn + fp),
+        "f1": float(of_yes.f1[0]),
+        "kappa": cohen_kappa(square),
+        "mcc": matthews(square),
+    }
 
 
 # -- over Arrow tables, by name
@@ -198,8 +206,24 @@ def report_of_tables(
     Every predicted row with a score of at least `threshold` (or without a score) is a yes. AP and ROC AUC need scores;
     a class without a row in a sample has score 0 there. Samples that occur in neither table are not known here.
     """
+    names = class_list(classes, *together(batches))
+    _, true, yes, score = sets_of_tables(batches, names, threshold=threshold)
+    return multilabel_report(true, yes, names, scores=score)
+
+
+class Sets(NamedTuple):
+    """A set of classes a sample: rising sample ids (n,), which classes are true and predicted (n, k), and the score of
+    each (n, k), None where there are none."""
+
+    sample_id: AnyArray
+    truth: BoolArray
+    predicted: BoolArray
+    scores: FloatArray | None
+
+
+def sets_of_tables(batches: LabelBatches, names: tuple[str, ...], *, threshold: float = 0.5) -> Sets:
+    """What `report_of_tables` measures. Raises BadValue for a score outside [0, 1]."""
     truth, predicted = together(batches)
-    names = class_list(classes, truth, predicted)
     samples = np.union1d(truth["sample_id"], predicted["sample_id"])
     true = np.zeros((len(samples), len(names)), bool)
     true[rows_of(samples, truth["sample_id"]), encode(truth["label"], names, side="truth")] = True
@@ -207,10 +231,10 @@ def report_of_tables(
     if "score" not in predicted.column_names or predicted["score"].null_count:
         yes = np.zeros_like(true)
         yes[at, guess] = True
-        return multilabel_report(true, yes, names)
+        return Sets(samples, true, yes, None)
     score = np.zeros(true.shape)
     np.maximum.at(score, (at, guess), probabilities("score", predicted["score"].to_numpy()))
-    return multilabel_report(true, None, names, scores=score, threshold=threshold)
+    return Sets(samples, true, score >= _thresholds(threshold, len(names)), score)
 
 
 METRIC: Final = Metric(

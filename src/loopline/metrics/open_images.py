@@ -24,9 +24,8 @@ import numpy.typing as npt
 
 from loopline.errors import BadValue, near
 from loopline.kernel.detections import Detections, align, take
-from loopline.metrics._ap import average_precision
 from loopline.metrics._arrays import AnyArray, BoolArray, FloatArray, mean_of_known
-from loopline.metrics._claims import claims, first_claims
+from loopline.metrics._claims import Claimed, claims, first_claims
 from loopline.metrics._matching import ranked
 from loopline.metrics._pairs import find_pairs
 
@@ -61,7 +60,7 @@ class OpenImagesReport:
     """ap (k,) by class, NaN where a class has no object · truths (k,) objects, groups by weight.
 
     By prediction, (n,): gt_of the object or group that it found, -1: none · hit · ignored: of a class nobody looked
-    for, or one more inside a group.
+    for, or one more inside a group · claimed: what slices and resampling ask.
     """
 
     classes: tuple[str, ...]
@@ -70,6 +69,7 @@ class OpenImagesReport:
     gt_of: AnyArray
     hit: BoolArray
     ignored: BoolArray
+    claimed: Claimed
 
     def numbers(self) -> dict[str, float]:
         wrong = ~self.hit & ~self.ignored
@@ -105,19 +105,20 @@ def evaluate(
     best_inside = first_claims(np.where(inside, many.gt, -1), rank)
     weight = options.group_weight or 0.0
     counted = known & ~inside | (best_inside & (weight > 0))
-    objects = np.bincount(truth.class_id, weights=np.where(group, weight, 1.0), minlength=len(truth.classes))
-    truths = objects.astype(np.float64)
     good = hit | (best_inside & (weight > 0))
-    ap = average_precision(
-        predicted.class_id[counted],
-        predicted.score[counted],  # type: ignore[index]
-        good[counted],
-        truths,
+    claim = np.where(inside, many.gt, gt_of)
+    claimed = Claimed(
+        truth,
+        predicted,
+        claim=claim,
+        counted=counted,
+        hit=good,
+        weight=np.where(best_inside, weight, 1.0),
+        worth=np.where(group, weight, 1.0),
         rule="all-points",
-        weight=np.where(best_inside, weight, 1.0)[counted],
     )
-    found = np.where(hit, gt_of, np.where(inside, many.gt, -1)).astype(np.int32)
-    return OpenImagesReport(truth.classes, ap, truths, found, good, ~counted)
+    found = np.where(hit | inside, claim, -1).astype(np.int32)
+    return OpenImagesReport(truth.classes, claimed.ap(), claimed.truths(), found, good, ~counted, claimed)
 
 
 def _looked_for(truth: Detections, predicted: Detections, labels: ImageLabels | None) -> BoolArray:

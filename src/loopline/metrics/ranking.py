@@ -165,10 +165,16 @@ def top_k_accuracy(truth: npt.ArrayLike, scores: npt.ArrayLike, k: Iterable[int]
     same_length(truth=true, scores=score)
     if not true.size:
         return dict.fromkeys(wanted, NAN)
-    own = np.take_along_axis(score, true[:, None], axis=1)
-    before = np.arange(score.shape[1])[None, :] < true[:, None]
-    rank = ((score > own) | ((score == own) & before)).sum(axis=1)
+    rank = ranks_of_truth(true, score)
     return {one: share(int((rank < one).sum()), true.size) for one in wanted}
+
+
+def ranks_of_truth(truth: IntArray, scores: FloatArray) -> IntArray:
+    """How many classes score better than the true one, (n,), of equal scores the lower class index: 0 is the best.
+    truth (n,) class indices, scores (n, c)."""
+    own = np.take_along_axis(scores, truth[:, None], axis=1)
+    before = np.arange(scores.shape[1])[None, :] < truth[:, None]
+    return np.asarray(((scores > own) | ((scores == own) & before)).sum(axis=1), np.int64)
 
 
 def _auc(counts: ThresholdCounts) -> float:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from loopline.errors import BadValue
-from loopline.metrics._arrays import NAN, FloatArray, exact_mean, finite, same_length, share
+from loopline.metrics._arrays import NAN, AnyArray, FloatArray, exact_mean, finite, same_length, share
 from loopline.metrics._labels import LabelBatches, merged, paired, seen, together
 from loopline.metrics.metric import Columns, Metric, joined, merged_columns, no_columns, with_columns
 
@@ -159,8 +159,24 @@ def finish(state: Columns) -> RegressionReport:
     return regression_report(true, guess)
 
 
+class Pairs(NamedTuple):
+    """Samples with both numbers: rising ids (n,), truth (n,), predicted (n,) ·
+    unpaired: how many samples have only one."""
+
+    sample_id: AnyArray
+    truth: FloatArray
+    predicted: FloatArray
+    unpaired: int
+
+
 def report_of_tables(batches: LabelBatches) -> RegressionReport:
     """The report of `sample_id, value` rows, joined by sample. Raises BadValue where a sample has two values."""
+    _, true, guess, unpaired = pairs_of_tables(batches)
+    return regression_report(true, guess, unpaired=unpaired)
+
+
+def pairs_of_tables(batches: LabelBatches) -> Pairs:
+    """What `report_of_tables` measures. Raises BadValue as it does."""
     truth, predicted = (
         table.filter(table["value"].is_valid()) if "value" in table.column_names else table.slice(0, 0)
         for table in together(batches)
@@ -168,16 +184,14 @@ def report_of_tables(batches: LabelBatches) -> RegressionReport:
     for side, table in (("truth", truth), ("predictions", predicted)):
         if len(np.unique(table["sample_id"].to_numpy())) < table.num_rows:
             raise BadValue("a sample has two values, so there is no one error", where=side)
-    if not truth.num_rows or not predicted.num_rows:
-        return regression_report([], [], unpaired=truth.num_rows + predicted.num_rows)
-    _, of_truth, of_predicted = np.intersect1d(
+    both, of_truth, of_predicted = np.intersect1d(
         truth["sample_id"].to_numpy(), predicted["sample_id"].to_numpy(), assume_unique=True, return_indices=True
     )
-    return regression_report(
-        truth["value"].to_numpy()[of_truth],
-        predicted["value"].to_numpy()[of_predicted],
-        unpaired=truth.num_rows + predicted.num_rows - 2 * len(of_truth),
+    true, guess = (
+        np.asarray(t["value"].to_numpy()[at], np.float64) if t.num_rows else np.zeros(0)
+        for t, at in ((truth, of_truth), (predicted, of_predicted))
     )
+    return Pairs(both, true, guess, truth.num_rows + predicted.num_rows - 2 * len(of_truth))
 
 
 METRIC: Final = Metric(

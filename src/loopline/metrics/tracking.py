@@ -191,33 +191,42 @@ def update_tables(
     state: State, truth: pa.Table, predicted: pa.Table, options: TrackingOptions = TrackingOptions()
 ) -> State:
     """The state with the videos of a batch, each class of a video on its own. Rows without a track_id are an error."""
-    return (*state, *(terms for terms, _ in _matched_tables(truth, predicted, options)))
+    return (*state, *(terms for _, terms, _ in _matched_tables(truth, predicted, options)))
 
 
 def report_of_tables(
     truth: pa.Table, predicted: pa.Table, options: TrackingOptions = TrackingOptions()
 ) -> tuple[TrackingReport, ClearPairs]:
     """The report of whole videos, and which rows of the two tables match by CLEAR, at `options.iou_threshold`."""
+    terms, _, pairs = terms_of_tables(truth, predicted, options)
+    return finish(terms, options), pairs
+
+
+def terms_of_tables(
+    truth: pa.Table, predicted: pa.Table, options: TrackingOptions = TrackingOptions()
+) -> tuple[State, IntArray, ClearPairs]:
+    """The sums of each video and class, (t,), the sample id of each, and the matches of `report_of_tables`."""
     videos = list(_matched_tables(truth, predicted, options))
     nothing = ClearPairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
-    pairs = [nothing, *(pairs for _, pairs in videos)]
-    return finish(tuple(terms for terms, _ in videos), options), ClearPairs(
+    pairs = [nothing, *(pairs for _, _, pairs in videos)]
+    together = ClearPairs(
         np.concatenate([one.true for one in pairs]),
         np.concatenate([one.predicted for one in pairs]),
         np.concatenate([one.iou for one in pairs]),
     )
+    return tuple(terms for _, terms, _ in videos), np.array([video for video, _, _ in videos], np.int64), together
 
 
 def _matched_tables(
     truth: pa.Table, predicted: pa.Table, options: TrackingOptions
-) -> Iterator[tuple[VideoTerms, ClearPairs]]:
-    """Video by video; its pairs are rows of the tables."""
+) -> Iterator[tuple[int, VideoTerms, ClearPairs]]:
+    """Video by video: its sample id; its pairs are rows of the tables."""
     sides = [_by_video(table, side) for table, side in ((truth, "truth"), (predicted, "predictions"))]
     nothing = tracks([], [], np.zeros((0, 4))), np.zeros(0, np.int64)
     for key in sorted({*sides[0], *sides[1]}, key=repr):
         (true, true_rows), (guess, guess_rows) = (side.get(key, nothing) for side in sides)
         terms, pairs = _matched(true, guess, options)
-        yield terms, ClearPairs(true_rows[pairs.true], guess_rows[pairs.predicted], pairs.iou)
+        yield key[0], terms, ClearPairs(true_rows[pairs.true], guess_rows[pairs.predicted], pairs.iou)
 
 
 def _by_video(table: pa.Table, side: str) -> dict[tuple[int, str | None], tuple[Tracks, IntArray]]:

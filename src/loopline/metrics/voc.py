@@ -18,9 +18,8 @@ import numpy as np
 
 from loopline.errors import BadValue
 from loopline.kernel.detections import Detections, align
-from loopline.metrics._ap import average_precision
 from loopline.metrics._arrays import AnyArray, BoolArray, FloatArray, IntArray, mean_of_known
-from loopline.metrics._claims import claims, first_claims
+from loopline.metrics._claims import Claimed, claims, first_claims
 from loopline.metrics._matching import ranked
 from loopline.metrics._pairs import find_pairs
 
@@ -46,7 +45,7 @@ STANDARD: Final = VocOptions()
 @dataclass(frozen=True, slots=True, eq=False)
 class VocReport:
     """ap (k,) by class, NaN where a class has no object that counts · truths (k,) · gt_of (n,) the object that each
-    prediction found, -1: none · hit, ignored (n,): neither is an error."""
+    prediction found, -1: none · hit, ignored (n,): neither is an error · claimed: what slices and resampling ask."""
 
     classes: tuple[str, ...]
     ap: FloatArray
@@ -54,6 +53,7 @@ class VocReport:
     gt_of: AnyArray
     hit: BoolArray
     ignored: BoolArray
+    claimed: Claimed
 
     def numbers(self) -> dict[str, float]:
         wrong = ~self.hit & ~self.ignored
@@ -90,13 +90,15 @@ def evaluate(
     ignored = (gt_of >= 0) & passed[gt_of] if len(truth) else np.zeros(len(predicted), bool)
     _, rank = ranked(predicted, by_class=True)
     hit = first_claims(np.where(ignored, -1, gt_of), rank)
-    truths = np.bincount(truth.class_id[~passed], minlength=len(truth.classes))
-    rows = ~ignored
-    ap = average_precision(
-        predicted.class_id[rows],
-        predicted.score[rows],  # type: ignore[index]
-        hit[rows],
-        truths,
+    claimed = Claimed(
+        truth,
+        predicted,
+        claim=gt_of,
+        counted=~ignored,
+        hit=hit,
+        weight=np.ones(len(predicted)),
+        worth=(~passed).astype(np.float64),
         rule="voc07" if options.year == "2007" else "all-points",
     )
-    return VocReport(truth.classes, ap, truths, np.where(hit | ignored, gt_of, -1).astype(np.int32), hit, ignored)
+    shown = np.where(hit | ignored, gt_of, -1).astype(np.int32)
+    return VocReport(truth.classes, claimed.ap(), claimed.truths().astype(np.int64), shown, hit, ignored, claimed)

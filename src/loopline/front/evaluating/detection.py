@@ -16,8 +16,9 @@ from loopline.front.evaluating.protocol import Answer, Protocol, Question, match
 from loopline.front.evaluating.sides import read_detections, read_rows
 from loopline.front.evaluating.slicing import Part, slices_of
 from loopline.kernel.detections import Detections, align, take
-from loopline.metrics import coco, errors, fates, lvis, open_images, slices, voc
-from loopline.metrics._arrays import AnyArray, BoolArray, IntArray
+from loopline.metrics import coco, errors, fates, lvis, open_images, resample_coco, slices, voc
+from loopline.metrics._arrays import AnyArray, BoolArray, IntArray, mean_of_known
+from loopline.metrics._claims import Claimed
 from loopline.metrics._pairs import box_iou
 from loopline.metrics.calibration import Reliability, reliability
 from loopline.metrics.coco import CocoOptions, keypoint_options
@@ -73,6 +74,7 @@ def measure_coco(question: Question, default: CocoOptions) -> Answer:
         score=report.score[..., 0],
         dropped=report.dropped,
         slices=measured,
+        weighed=lambda: resample_coco.weighed(report),
     )
 
 
@@ -98,7 +100,7 @@ def measure_voc(question: Question, default: VocOptions) -> Answer:
     difficult = _flag(question, truth, "difficult")
     report = voc.evaluate(truth, predicted, difficult=difficult, options=options)
     passed = truth.iscrowd | difficult
-    return _claimed(report, truth, predicted, report.gt_of, report.hit, report.ignored, passed)
+    return _claimed(question, report, truth, predicted, report.gt_of, report.hit, report.ignored, passed)
 
 
 def _flag(question: Question, truth: Detections, name: str) -> BoolArray:
@@ -123,6 +125,7 @@ def _boxes(question: Question) -> tuple[Detections, Detections]:
 
 
 def _claimed(
+    question: Question,
     report: voc.VocReport | open_images.OpenImagesReport,
     truth: Detections,
     predicted: Detections,
@@ -130,8 +133,11 @@ def _claimed(
     hit: BoolArray,
     ignored: BoolArray,
     passed: BoolArray,
+    rows_of: tuple[AnyArray, AnyArray] | None = None,
 ) -> Answer:
-    """The answer of a protocol in which each prediction claims one object."""
+    """The answer of a protocol in which each prediction claims one object. rows_of: where boxes were measured several
+    times, the row of `truth` and of `predicted` behind each of those."""
+    rows_of = rows_of or (np.arange(len(truth)), np.arange(len(predicted)))
     tp, fp, fn, nothing = range(4)
     det = np.where(ignored, nothing, np.where(hit, tp, fp))
     det_of = np.full(len(truth), -1, np.int64)
@@ -165,7 +171,39 @@ def _claimed(
         ),
         reliability=_reliability(predicted, det),
         dropped={**truth.dropped, **predicted.dropped},
+        weighed=report.claimed.weighed,
+        slices=lambda parts: _claimed_slices(question, parts, truth, predicted, report.claimed, rows_of),
     )
+
+
+def _claimed_slices(
+    question: Question,
+    parts: Sequence[Part],
+    truth: Detections,
+    predicted: Detections,
+    claimed: Claimed,
+    rows_of: tuple[AnyArray, AnyArray],
+) -> list[SliceNumbers]:
+    """Slices of a protocol of claims: what is claimed stays, what counts changes. rows_of: the row of `truth` and of
+    `predicted` behind each of those that were measured."""
+    found = []
+    for one in slices_of(question.view, parts, truth, predicted, (question.truth, question.predicted)):
+        assert one.truth is not None
+        inside = claimed.inside(one.truth[rows_of[0]], None if one.predicted is None else one.predicted[rows_of[1]])
+        ap, truths = inside.ap(), inside.truths()
+        held = [truth.unit()[one.truth], *([] if one.predicted is None else [predicted.unit()[one.predicted]])]
+        samples = len(np.unique(truth.sample_id[np.concatenate(held)]))
+        tp, fp = float(inside.hit.sum()), float((inside.counted & ~inside.hit).sum())
+        numbers = {
+            "mAP": mean_of_known(ap),
+            "tp": tp,
+            "fp": fp,
+            "truths": float(truths.sum()),
+            "samples": float(samples),
+        }
+        by_class = {n: float(ap[k]) for k, n in enumerate(truth.classes) if truths[k]}
+        found.append(SliceNumbers(one.name, numbers, by_class))
+    return found
 
 
 # -- Open Images
@@ -209,7 +247,17 @@ def measure_open_images(question: Question) -> Answer:
     place[own_truth] = np.arange(len(own_truth))
     gt_of = place[report.gt_of[own]]
     passed = truth.iscrowd & (settings.group_weight == 0)
-    answer = _claimed(report, truth, predicted, gt_of, report.hit[own] & (gt_of >= 0), report.ignored[own], passed)
+    answer = _claimed(
+        question,
+        report,
+        truth,
+        predicted,
+        gt_of,
+        report.hit[own] & (gt_of >= 0),
+        report.ignored[own],
+        passed,
+        (rows[0], rows[1]),
+    )
     return replace(answer, numbers=report.numbers())
 
 

@@ -24,6 +24,8 @@ from loopline.metrics._labels import paired
 from loopline.metrics.calibration import Reliability, reliability
 from loopline.metrics.classification import ClassScores
 from loopline.metrics.record import Numbers
+from loopline.metrics.resample_classes import weighed_classes, weighed_sets
+from loopline.metrics.resample_values import weighed_values, weighed_videos
 from loopline.metrics.tracking import TrackingOptions
 
 Sides = tuple[pa.Table, pa.Table]
@@ -128,7 +130,8 @@ def measure_classification(question: Question) -> Answer:
     options_of(NoOptions(), question.options)
     sides, fields = _read(question, "label")
     names = _classes(sides, fields)
-    report = classification.report_of_tables((paired(*sides),), names)
+    answers = classification.answers_of_tables((paired(*sides),), names)
+    report = classification.classification_report(answers.truth, answers.predicted, names, scores=answers.scores)
     truth, predicted = sides
     chosen = _best_rows(predicted, names)
     matches, hit = _label_matches(truth, predicted, chosen)
@@ -141,6 +144,9 @@ def measure_classification(question: Question) -> Answer:
         matches=matches,
         confusion=report.confusion,
         reliability=_sure(predicted, chosen, hit),
+        weighed=lambda: weighed_classes(
+            answers.sample_id, answers.truth, answers.predicted, names, scores=answers.scores
+        ),
     )
 
 
@@ -219,7 +225,8 @@ def measure_multilabel(question: Question) -> Answer:
     options = options_of(MultilabelOptions(), question.options)
     sides, fields = _read(question, "label")
     names = _classes(sides, fields)
-    report = multilabel.report_of_tables((paired(*sides),), names, threshold=options.threshold)
+    sets = multilabel.sets_of_tables((paired(*sides),), names, threshold=options.threshold)
+    report = multilabel.multilabel_report(sets.truth, sets.predicted, names, scores=sets.scores)
     truth, predicted = sides
     said = _score(predicted) >= options.threshold
     matches, hit = _label_matches(truth, predicted, said)
@@ -234,6 +241,7 @@ def measure_multilabel(question: Question) -> Answer:
         counts=tally(matches),
         matches=matches,
         reliability=_sure(predicted, said, hit),
+        weighed=lambda: weighed_sets(sets.sample_id, sets.truth, sets.predicted, names, scores=sets.scores),
     )
 
 
@@ -241,10 +249,17 @@ def measure_multilabel(question: Question) -> Answer:
 
 
 def measure_regression(question: Question) -> Answer:
+    """One outcome a row: `tp` within the tolerance, else `fp` and `fn`; without a tolerance, and without a partner,
+    `ignored`. There is no IoU: the place of it holds how far the prediction is off, predicted - truth."""
     options_of(NoOptions(), question.options)
     sides, _ = _read(question, "value")
-    report = regression.report_of_tables(((sides[0].drop_columns("label"), sides[1].drop_columns("label")),))
-    return Answer(report=report, numbers=report.numbers())
+    pairs = regression.pairs_of_tables(((sides[0].drop_columns("label"), sides[1].drop_columns("label")),))
+    report = regression.regression_report(pairs.truth, pairs.predicted, unpaired=pairs.unpaired)
+    return Answer(
+        report=report,
+        numbers=report.numbers(),
+        weighed=lambda: weighed_values(pairs.sample_id, pairs.truth, pairs.predicted),
+    )
 
 
 # -- tracks
@@ -265,9 +280,16 @@ def measure_tracking(question: Question) -> Answer:
         rows.append(table)
     refuse_nothing(question.view, rows, fields)
     videos = _by_sequence(rows) if pictures else rows
-    report, pairs = tracking.report_of_tables(videos[0], videos[1], options)
+    terms, video, pairs = tracking.terms_of_tables(videos[0], videos[1], options)
+    report = tracking.finish(terms, options)
     matches = _track_matches(rows[0], rows[1], pairs)
-    return Answer(report=report, numbers=report.numbers(), counts=tally(matches), matches=matches)
+    return Answer(
+        report=report,
+        numbers=report.numbers(),
+        counts=tally(matches),
+        matches=matches,
+        weighed=lambda: weighed_videos(terms, video, options),
+    )
 
 
 def _track_matches(truth: pa.Table, predicted: pa.Table, pairs: ClearPairs) -> pa.Table:

@@ -22,8 +22,9 @@ from loopline.front.evaluating.sides import two_fields
 from loopline.kernel import rle
 from loopline.kernel.schema import LabelField
 from loopline.metrics import panoptic, segmentation
-from loopline.metrics._arrays import IntArray
+from loopline.metrics._arrays import FloatArray, IntArray
 from loopline.metrics.panoptic import Segments
+from loopline.metrics.resample_pixels import Picture, picture, weighed_maps, weighed_segments
 
 PICTURES: Final = 64
 """Pictures that are decoded from one read."""
@@ -82,15 +83,25 @@ def measure_segmentation(question: Question) -> Answer:
     classes = tuple(dict.fromkeys([*fields[0].classes, *fields[1].classes]))
     values = [_values(one, classes) for one in fields]
     state = segmentation.start(classes)
+    samples: list[int] = []
+    pictures: list[Picture] = []
+    matches: list[tuple[int, int, int | None, float]] = []  # sample, true map, predicted map, mean IoU
     for sample, true, guess in _batches(question, fields, ["id", "sample_id", "frame", "mask"]):
         theirs = {row["frame"]: row for row in guess}
         if len(theirs) < len(guess) or len({row["frame"] for row in true}) < len(true):
             raise BadValue(f"sample {sample} has two class maps in one field", hint="keep one a picture or frame")
+        whole = segmentation.start(classes)
         for row in true:
             truth = _class_map(row, values[0], fields[0], question)
             other = theirs.get(row["frame"])
             predicted = np.full(truth.shape, -1) if other is None else _class_map(other, values[1], fields[1], question)
-            state = segmentation.update(state, truth, predicted, borders=options.borders)
+            alone = segmentation.update(segmentation.start(classes), truth, predicted, borders=options.borders)
+            whole = segmentation.merge(whole, alone)
+            own = segmentation.finish(alone, classes).mean_iou
+            matches.append((sample, row["id"], None if other is None else other["id"], own))
+        state = segmentation.merge(state, whole)
+        samples.append(sample)
+        pictures.append(picture(whole, classes))
     report = segmentation.finish(state, classes)
     table = {
         name: {
@@ -101,7 +112,37 @@ def measure_segmentation(question: Question) -> Answer:
         }
         for k, name in enumerate(classes)
     }
-    return Answer(report=report, numbers=report.numbers(), classes=classes, per_class=table, confusion=report.confusion)
+    together = _map_matches(matches, question.iou)
+    return Answer(
+        report=report,
+        numbers=report.numbers(),
+        classes=classes,
+        per_class=table,
+        counts=tally(together),
+        matches=together,
+        confusion=report.confusion,
+        weighed=lambda: weighed_maps(np.array(samples, np.int64), pictures, classes),
+    )
+
+
+def _map_matches(found: list[tuple[int, int, int | None, float]], iou: float) -> pa.Table:
+    """Outcomes of whole class maps: right where the mean IoU of the classes on the picture reaches the evaluation's;
+    ignored where the truth labels no pixel."""
+    sample, true, guess = (
+        np.array([-1 if v is None else v for v in column], np.int64)
+        for column in ([row[i] for row in found] for i in range(3))
+    )
+    own = np.array([row[3] for row in found], np.float64)
+    there = guess >= 0
+    sides = []
+    for side, mine, other, wrong, rows in (
+        ("truth", true, guess, "fn", np.ones(len(found), bool)),
+        ("predicted", guess, true, "fp", there),
+    ):
+        outcome = np.where(np.isnan(own), "ignored", np.where((own >= iou) & there, "tp", wrong))
+        overlap = np.where(there, own, np.nan)
+        sides.append(match_rows(side, mine[rows], sample[rows], outcome[rows], other[rows], overlap[rows]))
+    return pa.concat_tables(sides)
 
 
 def _values(one: LabelField, classes: tuple[str, ...]) -> tuple[Mapping[int, int], int | None]:
@@ -146,6 +187,9 @@ def measure_panoptic(question: Question) -> Answer:
     place = {name: k for k, name in enumerate(classes)}
     hidden = 0
     matches: list[pa.Table] = []
+    samples: list[int] = []
+    counts: list[IntArray] = []
+    overlap: list[FloatArray] = []
     state = panoptic.start(classes)
     columns = ["id", "sample_id", "label", "score", "iscrowd", "mask"]
     for sample, true, guess in _batches(question, fields, columns):
@@ -159,7 +203,11 @@ def measure_panoptic(question: Question) -> Answer:
             predicted.area[seen],
         )  # fmt: skip
         found = panoptic.match_segments(truth, predicted)
-        state = panoptic.add_matching(state, truth, predicted, found)
+        alone = panoptic.add_matching(panoptic.start(classes), truth, predicted, found)
+        state = panoptic.merge(state, alone)
+        samples.append(sample)
+        counts.append(alone.counts)
+        overlap.append(np.bincount(truth.class_id[found.true], found.iou, len(classes)).astype(np.float64))
         matches += _outcomes(sample, true, [guess[i] for i in np.flatnonzero(seen)], found)
     things = options.things or _things(fields[0], classes)
     report = panoptic.finish(state, classes, things=things or None)
@@ -182,6 +230,9 @@ def measure_panoptic(question: Question) -> Answer:
         per_class=table,
         counts=tally(together),
         matches=together,
+        weighed=lambda: weighed_segments(
+            np.array(samples, np.int64), np.array(counts), np.array(overlap), classes, things or None
+        ),
         dropped={"a segment lies wholly under others": hidden} if hidden else {},
     )
 

@@ -15,6 +15,7 @@ from loopline.front.evaluating.slicing import Part
 from loopline.kernel.detections import BadRows
 from loopline.kernel.schema import FieldKind
 from loopline.metrics._arrays import AnyArray, FloatArray, IntArray
+from loopline.metrics.bootstrap import Weighed
 from loopline.metrics.calibration import Reliability
 from loopline.metrics.record import Numbers, SliceNumbers, Task
 from loopline.query.view import View
@@ -43,6 +44,7 @@ class Answer:
 
     report   the full report in memory, for what is computed from it · matches: see `runs.records`
     slices   the numbers of some parts; None: each part is measured like a whole, on its samples
+    weighed  what resampling needs; None: the numbers of this protocol do not resample
     """
 
     report: object
@@ -58,6 +60,7 @@ class Answer:
     score: FloatArray | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
     slices: Callable[[Sequence[Part]], list[SliceNumbers]] | None = None
+    weighed: Callable[[], Weighed] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,12 +271,21 @@ def compare_evaluations(
 ) -> Comparison:
     """Differences b - a with intervals, a paired test, and the samples where the two disagree most.
 
-    Both are weighed with the same draws of samples. Raises BadValue unless both were measured by a COCO protocol with
-    the same options on the same objects: other truth, other samples, or labels edited in between are an error.
+    Both are weighed with the same draws of samples. Raises BadValue unless both were measured by one protocol with the
+    same options on the same objects: other truth, other samples, or labels edited in between are an error.
     """
-    return compare(
-        a.measured, b.measured, rng=np.random.default_rng(seed), replicates=replicates, confidence=confidence
-    )
+    sides = []
+    for one in (a, b):
+        if one.answer.weighed is None:
+            raise BadValue(f"{one.key} was measured by {one.protocol}, whose numbers cannot be resampled")
+        sides.append(one.answer.weighed())
+    told = [(one.protocol, one.record.settings["options"], one.record.settings["iou"]) for one in (a, b)]
+    if told[0] != told[1]:
+        raise BadValue(
+            f"{a.key} and {b.key} were measured with different options: {told[0]} and {told[1]}",
+            hint="evaluate both with the same",
+        )
+    return compare(*sides, rng=np.random.default_rng(seed), replicates=replicates, confidence=confidence)
 
 
 # -- what became of each object

@@ -21,7 +21,6 @@ from loopline.kernel.detections import BadRows
 from loopline.kernel.schema import LabelField
 from loopline.metrics import registry
 from loopline.metrics.bootstrap import Interval, bootstrap
-from loopline.metrics.coco import CocoReport
 from loopline.metrics.metric import AnyMetric, numbers_of, step
 from loopline.metrics.record import EvaluationRecord, Numbers
 from loopline.query.view import View
@@ -154,9 +153,9 @@ _COPIED: Final = (
 
 
 def _intervals(answer: Answer, replicates: int, seed: int, protocol: str) -> dict[str, Interval]:
-    if not isinstance(answer.report, CocoReport):
-        raise BadValue(f"intervals are not known for {protocol}", hint="leave replicates out, or use protocol 'coco'")
-    return bootstrap(answer.report, rng=np.random.default_rng(seed), replicates=replicates).numbers
+    if answer.weighed is None:
+        raise BadValue(f"the numbers of {protocol} cannot be resampled", hint="leave replicates out")
+    return bootstrap(answer.weighed(), rng=np.random.default_rng(seed), replicates=replicates).numbers
 
 
 def _custom(metric: AnyMetric, view: View, fields: tuple[LabelField, LabelField], stop: StopSignal) -> Numbers:
