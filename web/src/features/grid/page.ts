@@ -13,6 +13,8 @@ export interface FieldPage {
   readonly score: Float32Array | null;
   readonly box: Uint16Array | null;
   readonly outcome: Uint8Array | null;
+  /** Of a video; NaN for objects of the whole sample. */
+  readonly frame: Float32Array | null;
   readonly value: Float32Array | null;
   readonly mask: Uint8Array | null;
   readonly poly: { readonly xy: Uint16Array; readonly parts: Uint32Array; readonly objects: Uint32Array } | null;
@@ -61,6 +63,7 @@ export function readPage(frame: Frame, fieldNames: readonly string[], prefix = "
       score: f4(`${name}.score`),
       box: u2(`${name}.box`),
       outcome: u1(`${name}.outcome`),
+      frame: f4(`${name}.frame`),
       value: f4(`${name}.value`),
       mask: u1(`${name}.mask`),
       poly: xy && parts && outlines ? { xy, parts, objects: outlines } : null,

@@ -56,6 +56,8 @@ export function drawLabels(
   const tags: Tag[] = [];
   let classTags = 0;
   for (const { info, page } of fields) {
+    // Where outcomes are to be seen, labels that nobody judged only hide them.
+    if (style.color === "outcome" && !page.outcome) continue;
     const first = page.first[row] ?? 0;
     const end = page.first[row + 1] ?? first;
     // Small tiles with hundreds of objects stay legible with thinner lines.
@@ -63,6 +65,8 @@ export function drawLabels(
     const dashed = page.score !== null && page.score.slice(first, end).some((score) => !Number.isNaN(score));
     for (let i = first; i < end; i++) {
       if (style.only !== undefined && page.id[i] !== style.only) continue;
+      // The tile of a video shows its first frame.
+      if (style.only === undefined && (page.frame?.[i] ?? 0) > 0) continue;
       const score = page.score?.[i];
       if (score !== undefined && style.least !== undefined && style.only === undefined && score < style.least) continue;
       const colour = colourOf(info, page, i, style);
