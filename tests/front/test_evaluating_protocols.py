@@ -191,6 +191,8 @@ def test_voc_and_coco_agree_on_who_was_found(tmp_path: Path) -> None:
     sure = ds.evaluate(truth="gt", predicted="pred", protocol="voc2012", replicates=20, slices=["occluded"], save=False)
     assert sure.intervals["mAP"].value == voc.ap
     assert [one.numbers["truths"] for one in sure.slices] == [1]
+    with pytest.raises(BadValue, match="neg_category_ids"):
+        ds.evaluate(truth="gt", predicted="pred", protocol="lvis")
 
 
 @pytest.mark.parametrize("folder", ["coco128", "face_mask"])
