@@ -140,6 +140,11 @@ class Resident:
         self._kept = kept if kept is not None else Kept()
         self._states = TableStates(lake)
 
+    @property
+    def kept(self) -> Kept:
+        """For what else takes a while to work out of this data set."""
+        return self._kept
+
     # -- rows
 
     def samples(self, at: int) -> IdRows:

@@ -294,6 +294,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/d/{name}/evaluations/{key}/cell": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Cell
+         * @description The objects behind one cell of the confusion matrix.
+         */
+        readonly get: operations["cell"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/d/{name}/evaluations/{key}/curve": {
         readonly parameters: {
             readonly query?: never;
@@ -306,6 +326,27 @@ export interface paths {
          * @description Precision over recall.
          */
         readonly get: operations["get_curve"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/d/{name}/evaluations/{key}/mixups": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Mixups
+         * @description Who is taken for whom in each bin of scores, as a frame: bin u1 (255: found by no prediction), row u2, column u2,
+         *     count u4; the background is the class after the last. Measures again: seconds.
+         */
+        readonly get: operations["mixups"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -328,6 +369,47 @@ export interface paths {
         readonly get: operations["next_steps"];
         readonly put?: never;
         readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/d/{name}/evaluations/{key}/scores": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Scores
+         * @description Predictions by class and bin of scores, as a frame: right u4, wrong u4 (class by class, BINS each) · truths u4 of
+         *     each class. Header: classes, low, high, bins.
+         */
+        readonly get: operations["scores"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/d/{name}/evaluations/{key}/slices": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * MeasureSlice
+         * @description The numbers of the slices that a text stands for: as stored, else measured now, which takes seconds.
+         */
+        readonly post: operations["measure_slice"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -998,6 +1080,12 @@ export interface components {
             /** @default 0 */
             readonly offset?: number;
         };
+        /** CellOut */
+        readonly CellOut: {
+            readonly field: string;
+            readonly ids: readonly number[];
+            readonly objects: number;
+        };
         /** Changed */
         readonly Changed: {
             readonly changed: number;
@@ -1441,6 +1529,10 @@ export interface components {
             readonly id: number;
             readonly sample_id: number;
             readonly similarity: number;
+        };
+        /** SliceIn */
+        readonly SliceIn: {
+            readonly text: string;
         };
         /** StepOut */
         readonly StepOut: {
@@ -2220,6 +2312,52 @@ export interface operations {
             };
         };
     };
+    readonly cell: {
+        readonly parameters: {
+            readonly query: {
+                /** @description the predicted class; after the last: none */
+                readonly column: number;
+                /** @description predictions with less do not count */
+                readonly least?: number;
+                /** @description the true class; after the last: none */
+                readonly row: number;
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly key: string;
+                /** @description name of a data set */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Request fulfilled, document follows */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["CellOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
+                    };
+                };
+            };
+        };
+    };
     readonly get_curve: {
         readonly parameters: {
             readonly query?: {
@@ -2264,6 +2402,45 @@ export interface operations {
             };
         };
     };
+    readonly mixups: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly key: string;
+                /** @description name of a data set */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Request fulfilled, document follows */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/x-loopline-columns": string;
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
+                    };
+                };
+            };
+        };
+    };
     readonly next_steps: {
         readonly parameters: {
             readonly query?: {
@@ -2287,6 +2464,90 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": readonly components["schemas"]["StepOut"][];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    readonly scores: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly key: string;
+                /** @description name of a data set */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Request fulfilled, document follows */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/x-loopline-columns": string;
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    readonly measure_slice: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly key: string;
+                /** @description name of a data set */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["SliceIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Request fulfilled, document follows */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": readonly {
+                        readonly [key: string]: unknown;
+                    }[];
                 };
             };
             /** @description Bad request syntax or unsupported method */
