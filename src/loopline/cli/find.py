@@ -230,6 +230,102 @@ def hard(
     _show(ds, found, tag, limit, as_json)
 
 
+def _only_a_queue(tag: str | None, count: int | None) -> None:
+    if tag is not None and count is None:
+        raise click.UsageError("--tag needs --count: every sample has a value")
+
+
+def _queue(function: Function) -> Function:
+    for option in (
+        where_option(),
+        click.option("--count", type=click.IntRange(min=1), help="Only so many: a queue to label."),
+        click.option("--key", metavar="KEY", help="With --count: varied by this embedding."),
+        click.option("--diversity", type=float, default=0.3, show_default=True, help="0: by the value alone."),
+    ):
+        function = option(function)
+    return function
+
+
+@command(
+    "uncertain",
+    examples=[
+        "loopline find uncertain masks predictions",
+        "loopline find uncertain masks predictions --measure margin --over mean --count 200 --key clip --tag to-label",
+    ],
+)
+@dataset_argument
+@click.argument("field", default="predictions")
+@click.option("--measure", type=click.Choice(["entropy", "margin", "least"]), default="entropy", show_default=True)
+@click.option(
+    "--over", type=click.Choice(["max", "mean"]), default="max", show_default=True, help="Of a picture's objects."
+)
+@_queue
+@_into("uncertainty")
+@_tag
+@limit_option()
+def uncertain(
+    name: str,
+    field: str,
+    measure: Any,
+    over: Any,
+    where: str | None,
+    count: int | None,
+    key: str | None,
+    diversity: float,
+    into: str,
+    tag: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """How unsure a model is of each sample, in a column."""
+    ds = ll.open(name)
+    _only_a_queue(tag, count)
+    found = ds.find.uncertain(
+        field,
+        measure=measure,
+        over=over,
+        where=viewed(ds, where),
+        count=count,
+        key=key,
+        diversity=diversity,
+        into=into,
+    )
+    _show(ds, found, tag, limit, as_json)
+
+
+@command(
+    "disagreement",
+    examples=["loopline find disagreement masks ground_truth predictions --count 100 --tag look-again"],
+)
+@dataset_argument
+@click.argument("truth", default="ground_truth")
+@click.argument("predicted", default="predictions")
+@_queue
+@_into("disagreement")
+@_tag
+@limit_option()
+def disagreement(
+    name: str,
+    truth: str,
+    predicted: str,
+    where: str | None,
+    count: int | None,
+    key: str | None,
+    diversity: float,
+    into: str,
+    tag: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """How far predictions are from the truth, in a column."""
+    ds = ll.open(name)
+    _only_a_queue(tag, count)
+    found = ds.find.disagreement(
+        truth, predicted, where=viewed(ds, where), count=count, key=key, diversity=diversity, into=into
+    )
+    _show(ds, found, tag, limit, as_json)
+
+
 @command(
     "balance",
     examples=["loopline find balance masks ground_truth.label", "loopline find balance masks weather"],
@@ -274,7 +370,21 @@ def map_(name: str, key: str | None, method: Any, into: str | None, seed: int, l
     _show(ds, ds.find.map(key, method=method, into=into, seed=seed), None, limit, as_json)
 
 
-for _one in (quality, duplicates, leaks, unique, outliers, typical, coreset, hard, balance, rebalance, map_):
+for _one in (
+    quality,
+    duplicates,
+    leaks,
+    unique,
+    outliers,
+    typical,
+    coreset,
+    hard,
+    uncertain,
+    disagreement,
+    balance,
+    rebalance,
+    map_,
+):
     find.add_command(_one)
 
 

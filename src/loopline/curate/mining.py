@@ -43,13 +43,24 @@ def mine(
     if not len(pool) or not len(failures) or count < 1:
         return Mined(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64))
     score, because = _closest(pool, unit_rows(failures), weights)
-    first = np.argsort(-score, kind="stable")[: count * _POOL if diversity else count]
-    order = (
-        first
-        if not diversity
-        else first[_diverse(unit_rows(pool[np.sort(first)])[_back(first)], score[first], count, diversity)]
-    )
-    return Mined(order[:count], score[order[:count]], because[order[:count]])
+    order = diverse(pool, score, count, diversity=diversity)
+    return Mined(order, score[order], because[order])
+
+
+def diverse(vectors: Vectors, worth: npt.ArrayLike, count: int, *, diversity: float = 0.3) -> Indices:
+    """(m,) up to `count` of n rows by falling worth, ever less of what is like something picked before.
+
+    vectors (n, d) · worth (n,) 0 … 1; NaN is never picked · diversity as in `mine`
+    """
+    if not 0 <= diversity < 1:
+        raise BadValue(f"diversity lies in [0, 1), not at {diversity:g}")
+    score = np.asarray(worth, np.float64)
+    first = np.argsort(-score, kind="stable")  # NaN comes last
+    first = first[: np.isfinite(score).sum()][: max(count, 0) * (_POOL if diversity else 1)]
+    if not diversity or not len(first):
+        return np.asarray(first, np.int64)
+    order = _diverse(unit_rows(vectors[np.sort(first)])[_back(first)], score[first], count, diversity)
+    return np.asarray(first[order], np.int64)
 
 
 def _back(rows: Indices) -> Indices:

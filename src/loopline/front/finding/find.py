@@ -20,10 +20,12 @@ from loopline.curate.looks import alike_groups
 from loopline.curate.neighbours import Neighbours, density, outlier_score, uniqueness
 from loopline.curate.projection import Method, project
 from loopline.curate.quality import odd
+from loopline.curate.uncertainty import Measure, Over
 from loopline.errors import BadValue
 from loopline.front.finding._pictures import HASH, measure_pictures
+from loopline.front.finding._unsure import differing, unsure
 from loopline.front.finding._vectors import Ids, neighbours_of
-from loopline.front.finding.result import Doubles, Found, measured
+from loopline.front.finding.result import Cost, Doubles, Found, measured
 from loopline.front.finding.similar import chosen_key
 from loopline.front.selection import Selection, sample_ids
 from loopline.jobs import SILENT, Progress, StopSignal
@@ -366,6 +368,78 @@ class Find:
                 }
             )
         return Found(f"{len(picked)} samples like what fails", table, self._view.select(picked), (), cost)
+
+    def uncertain(
+        self,
+        field: str = "predictions",
+        *,
+        measure: Measure = "entropy",
+        over: Over = "max",
+        where: View | None = None,
+        count: int | None = None,
+        key: str | None = None,
+        diversity: float = 0.3,
+        into: str = "uncertainty",
+    ) -> Found:
+        """How unsure a model is of each sample, by the scores of its predictions, in a column: see `curate.uncertainty`.
+
+        over   of a picture's objects the greatest ("max") or the "mean"; a picture without one has no value
+        count  a queue to label: so many of the view, the unsurest first; with the `key` of an embedding ever less of what
+               is like something picked before
+        """
+        with measured() as cost:
+            ids, values = unsure(where or self._view, field, measure, over)
+            title = f"{measure} of {field}"
+            return self._ranked(ids, values, into, title, cost, count=count, key=key, diversity=diversity)
+
+    def disagreement(
+        self,
+        truth: str = "ground_truth",
+        predicted: str = "predictions",
+        *,
+        where: View | None = None,
+        count: int | None = None,
+        key: str | None = None,
+        diversity: float = 0.3,
+        into: str = "disagreement",
+    ) -> Found:
+        """How far a model's predictions are from what people said, 0 … 1, in a column: what is hard, or labelled wrongly.
+
+        Objects agree where class and place do (IoU of 0.5); each prediction counts by its score. Of classes: 1 - the
+        score of the true one. count, key, diversity: as in `uncertain`
+        """
+        with measured() as cost:
+            ids, values = differing(where or self._view, truth, predicted)
+            title = f"disagreement of {predicted} with {truth}"
+            return self._ranked(ids, values, into, title, cost, count=count, key=key, diversity=diversity)
+
+    def _ranked(
+        self,
+        ids: Ids,
+        values: npt.NDArray[np.float64],
+        into: str,
+        title: str,
+        cost: Cost,
+        *,
+        count: int | None,
+        key: str | None,
+        diversity: float,
+    ) -> Found:
+        """Values as a column, and the highest, or a queue of them."""
+        self._write(Column(into, "float", guidance=title), ids, pa.array(values, from_pandas=True))
+        order = np.argsort(-values, kind="stable")[: np.isfinite(values).sum()]
+        if count is not None and key is None:
+            order = order[:count]
+        elif count is not None:
+            _only_samples(embedding(self._lake, str(key)))
+            owners, matrix = vectors(self._lake, str(key))
+            here = np.flatnonzero(np.isin(ids, owners))
+            rows = np.searchsorted(owners, ids[here])
+            order = here[mining.diverse(matrix[rows], values[here], count, diversity=diversity)]
+        best = order if count is not None else order[:100]
+        table = pa.table({"id": ids[best], into: values[best], "path": self._paths(ids[best], SAMPLE_OWNER)})
+        view = self._view.select(ids[order]) if count is not None else self._view.sort(f"-{into}")
+        return Found(title, table, view, (into,), cost)
 
     # -- balance
 
