@@ -63,13 +63,31 @@ def test_a_folder_of_one_split_is_read_alone(tmp_path: Path) -> None:
     assert {row["path"] for row in store.rows} == {"a.jpg", "b.jpg"}
 
 
-def test_the_annotations_folder_is_one_data_set_where_its_files_are_of_one_kind(tmp_path: Path) -> None:
+def test_of_the_annotations_folder_the_instances_of_all_splits_are_read(tmp_path: Path) -> None:
     put(tmp_path / "annotations" / "instances_train2017.json", [("a.jpg", 0)], ["cat"])
     put(tmp_path / "annotations" / "instances_val2017.json", [("b.jpg", 0)], ["cat"])
+    wanted = {"a.jpg": "train", "b.jpg": "val"}
     store = read(FORMAT, tmp_path)
-    assert {row["path"]: row["split"] for row in store.rows} == {"a.jpg": "train", "b.jpg": "val"}
-    put(tmp_path / "annotations" / "person_keypoints_val2017.json", [("b.jpg", 0)], ["cat"])
-    with pytest.raises(FormatError, match="3 COCO files in this folder"):
+    assert {row["path"]: row["split"] for row in store.rows} == wanted
+    assert store.problems == []
+    other = put(tmp_path / "annotations" / "person_keypoints_val2017.json", [("b.jpg", 0)], ["cat"])
+    store = read(FORMAT, tmp_path)
+    assert {row["path"]: row["split"] for row in store.rows} == wanted
+    assert [(p.what, p.where) for p in store.problems] == [("another COCO file in the folder; not added", str(other))]
+
+
+def test_results_beside_the_truth_are_left_for_a_field_of_their_own(tmp_path: Path) -> None:
+    put(tmp_path / "truth.json", [("a.jpg", 0)], ["cat"])
+    (tmp_path / "boxes.json").write_text('[{"image_id": 0, "category_id": 0, "bbox": [1, 1, 2, 2], "score": 0.5}]')
+    store = read(FORMAT, tmp_path)
+    assert (len(store.rows), len(store.objects["ground_truth"])) == (1, 1)
+    assert told(store.problems) == [("warning", "another COCO file in the folder; not added")]
+
+
+def test_of_two_truths_one_must_be_named(tmp_path: Path) -> None:
+    put(tmp_path / "old.json", [("a.jpg", 0)], ["cat"])
+    put(tmp_path / "new.json", [("a.jpg", 0)], ["cat"])
+    with pytest.raises(FormatError, match="2 COCO files in this folder"):
         read(FORMAT, tmp_path)
 
 

@@ -55,6 +55,25 @@ def test_boxes_by_two_corners(tmp_path: Path, head: str) -> None:
     assert boxes(stored(csv(tmp_path, f"{head}\na.jpg,1,2,11,22,cat\n"))) == [[1, 2, 10, 20]]
 
 
+def test_one_column_that_ends_like_a_label_is_the_label(tmp_path: Path) -> None:
+    store = stored(csv(tmp_path, "file,given_label\na.jpg,cat\n"))
+    assert [o["label"] for o in store.objects["ground_truth"]] == ["cat"]
+    assert stored(csv(tmp_path, "file,given_label,true_label\na.jpg,cat,dog\n")).objects == {}
+
+
+def test_the_one_table_of_labels_in_a_folder_is_found(tmp_path: Path) -> None:
+    csv(tmp_path, "file,given_label\nimages/a.jpg,cat\n")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.jpg").touch()
+    (tmp_path / "probabilities.csv").write_text("index,cat,dog\n0,0.5,0.5\n")
+    one, sniffed = registry.detect(tmp_path)
+    assert (one.name, sniffed.saw) == ("csv", "a table of labels: labels.csv")
+    store = MemoryStore.of(one.read(Source(tmp_path)))
+    assert [
+        (o["label"], r["path"], r["root"]) for o, r in zip(store.objects["ground_truth"], store.rows, strict=True)
+    ] == [("cat", "images/a.jpg", str(tmp_path))]
+
+
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
 def test_byte_order_mark_windows_line_ends_and_other_separators(tmp_path: Path, mark: str) -> None:
     text = "path,label,x,y,w,h\r\na.jpg,cat,1,2,3,4\r\n".replace(",", mark)

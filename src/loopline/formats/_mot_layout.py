@@ -15,6 +15,7 @@ Form = Literal["gt", "results"]
 _TRUTH: Final = ("gt/gt.txt", "gt.txt")
 _FOUND: Final = ("det/det.txt", "det.txt")
 _MOST_SEQUENCES: Final = 10_000
+_MOST_OTHERS: Final = 20
 
 
 @dataclass(slots=True)
@@ -39,6 +40,15 @@ class Sequence:
     @property
     def split(self) -> str | None:
         return split_of(f"{(self.base / self.name).as_posix()}/x")
+
+    def others(self) -> list[Path]:
+        """Files of rows that lie in the sequence's folder beside the one that is read."""
+        folder = self.base / self.name
+        if self.rows is None or not self.rows.is_relative_to(folder):
+            return []
+        found = [folder / name for name in (*_TRUTH, *_FOUND) if (folder / name).is_file()]
+        found += [file for file in sorted(folder.glob("*.txt"))[:_MOST_OTHERS] if file not in found]
+        return [file for file in found if file != self.rows and looks_like_rows(file)]
 
     def number(self, key: str) -> float | None:
         try:

@@ -20,6 +20,7 @@ _ALIASES: Final = {
     "image_height": "image_height img_height imageheight",
     "split": "split subset",
 }
+_LIKE_LABEL: Final = ("_label", "_class", "_category")
 _BOXES: Final[tuple[tuple[BoxForm, tuple[str, str, str, str]], ...]] = (
     ("xywh", ("x", "y", "w", "h")),
     ("xyxy", ("xmin", "ymin", "xmax", "ymax")),
@@ -101,6 +102,9 @@ def meaning(columns: Sequence[str], where: str, kind: FieldKind | None = None) -
     for name in ("label", "score", *_OF_OBJECTS, *_OF_OBJECTS_TOO):
         if (found := take(name)) is not None:
             out.builtin[name] = found
+    ending = [alias for alias in left if alias.endswith(_LIKE_LABEL)]
+    if "label" not in out.builtin and len(ending) == 1:  # given_label, true_class, ...
+        out.builtin["label"] = left.pop(ending[0])
     out.kind = kind or _kind(out)
     _settle(out, left)
     return out

@@ -6,7 +6,7 @@ COCO → Loopline → COCO is the same document, order of keys aside. See docs/f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -19,8 +19,8 @@ from loopline.formats._coco_write import write_coco
 from loopline.formats._format import FileFormat
 from loopline.formats._jsonstream import Elements, JsonFile
 from loopline.formats._media import tidy_name
-from loopline.formats._split_files import UNSPLIT, Part, candidates, one_set, read_parts
-from loopline.kernel.exchange import Event, Sniffed, Source
+from loopline.formats._split_files import OURS, UNSPLIT, Part, candidates, one_set, part_of, read_parts
+from loopline.kernel.exchange import Event, Problem, Sniffed, Source
 from loopline.kernel.schema import DatasetSchema
 
 ROBOFLOW: Final = "_annotations.coco.json"
@@ -33,8 +33,10 @@ def sniff(path: Path) -> Sniffed | None:
     """COCO by the names of its keys in the first 64 kB; a folder by the JSON files in it."""
     if path.is_dir():
         found = _files_in(path)
-        if len(found) > 1 and (parts := one_set(found, path)):
-            return Sniffed(0.9, f"COCO JSON: {', '.join(p.split or UNSPLIT for p in parts)}")
+        parts, left = _chosen(found, path)
+        if len(found) > 1 and parts:
+            told = ", ".join(p.split or UNSPLIT for p in parts) if len(parts) > 1 else parts[0].file.name
+            return Sniffed(0.8 if left else 0.9, f"COCO JSON: {told}")
         if [p.name for p in found] == [ROBOFLOW]:
             return Sniffed(0.9, "COCO JSON")
         return Sniffed(0.7, f"a folder with {len(found)} COCO JSON files") if found else None
@@ -81,30 +83,55 @@ def read(source: Source, *, truth: Path | str | None = None) -> Iterator[Event]:
             raise FormatError("there is no such file", where=str(source.path))
         return one(source)
     top = source.path.absolute()
-    parts = _parts(top)
-    if len(parts) == 1 and parts[0].file.parent in (top, top / "annotations"):
-        return one(replace(source, path=parts[0].file, split=source.split or parts[0].split))
-    return read_parts(parts, source, top, one)
-
-
-def _parts(path: Path) -> list[Part]:
-    found = _files_in(path)
-    parts = one_set(found, path) if found else []
+    found = _files_in(top)
+    parts, left = _chosen(found, top)
     if not parts:
-        names = ", ".join(p.relative_to(path).as_posix() for p in found[:8])
+        names = ", ".join(p.relative_to(top).as_posix() for p in found[:8])
         raise FormatError(
             f"{len(found)} COCO files in this folder" + (f": {names}" if found else ""),
-            where=str(path),
+            where=str(top),
             hint="name one file; files of one data set are named alike but for the split",
         )
-    return parts
+    return _read_parts(parts, left, source, top, one)
+
+
+def _read_parts(
+    parts: list[Part], left: list[Path], source: Source, top: Path, one: Callable[[Source], Iterator[Event]]
+) -> Iterator[Event]:
+    for file in left:
+        yield Problem(
+            "warning",
+            "another COCO file in the folder; not added",
+            str(file),
+            "add it by itself, into a field of its own",
+        )
+    if len(parts) == 1 and parts[0].file.parent in (top, top / "annotations"):
+        yield from one(replace(source, path=parts[0].file, split=source.split or parts[0].split))
+    else:
+        yield from read_parts(parts, source, top, one)
+
+
+def _chosen(found: list[Path], top: Path) -> tuple[list[Part], list[Path]]:
+    """The files of a folder that are one data set, and the others. Files of results are never of it, and of several
+    kinds (`instances_train2017.json` and `captions_train2017.json`) it is the instances. Nothing where it is not plain.
+    """
+    truths = [file for file in found if not _is_results(file)] or found
+    ours = [file for file in truths if part_of(file, top).kind == OURS]
+    for files in (truths, ours):
+        if files and (parts := one_set(files, top)):
+            return parts, [file for file in found if file not in files]
+    return [], []
+
+
+def _is_results(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(256).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"["
 
 
 def _truth(path: Path, schema: DatasetSchema, file: Path | None) -> Truth | None:
     """What a results file refers to; None where the file is not a results file."""
-    with path.open("rb") as opened:
-        if opened.read(256).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] != b"[":
-            return None
+    if not _is_results(path):
+        return None
     if file is not None:
         return _truth_of_file(file)
     for known in schema.fields:

@@ -74,7 +74,7 @@ def sniff(path: Path) -> Sniffed | None:
             return None
         if not any(_is_picture(n) for n in names):
             return None
-    return Sniffed(0.5, f"folders of pictures for {len(classes)} classes")
+    return Sniffed(0.47, f"folders of pictures for {len(classes)} classes")
 
 
 def _listing(path: Path) -> tuple[list[str], list[str]]:

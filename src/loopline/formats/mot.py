@@ -113,6 +113,12 @@ class _Reader:
     def events(self) -> Iterator[Event]:
         one = self.one
         self._samples()
+        for other in one.others() if self.gather.source.path.is_dir() else ():
+            self.gather.warn(
+                "other rows of a sequence; not added",
+                other.relative_to(one.base).as_posix(),
+                "add the file by itself, into a field of its own",
+            )
         if one.rows is None:
             self.gather.warn("a sequence without rows; added without labels", one.name)
             return

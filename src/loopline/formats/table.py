@@ -7,7 +7,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,9 +34,11 @@ _NOT_WRITTEN: Final = frozenset({"id", "sample_id"})
 
 
 def sniff_csv(path: Path) -> Sniffed | None:
-    """A text table whose header names pictures; a folder with such a table of boxes for each split."""
+    """A text table whose header names pictures; a folder with one of labels, or with one of boxes for each split."""
     if path.is_dir():
         parts = _parts(path)
+        if len(parts) == 1:
+            return Sniffed(0.58, f"a table of labels: {parts[0].file.name}")
         told = ", ".join(p.split or UNSPLIT for p in parts)
         return Sniffed(0.8, f"tables of box labels: {told}") if parts else None
     if not path.is_file() or path.suffix.lower() not in (".csv", ".tsv"):
@@ -50,16 +52,18 @@ def sniff_csv(path: Path) -> Sniffed | None:
 
 
 def _parts(folder: Path) -> list[Part]:
-    """The tables of a folder, if they are one data set with splits."""
-    found = []
+    """The tables of a folder, if they are one data set: tables of boxes for each split, or one table of labels."""
+    found: dict[Path, FieldKind] = {}
     for file in candidates(folder, "*.csv"):
         try:
-            if meaning(_table_csv.header(file)[0], str(file)).kind == "box":
-                found.append(file)
+            kind = meaning(_table_csv.header(file)[0], str(file)).kind
         except FormatError:
             continue
-    parts = one_set(found, folder) if found else []
-    return parts if any(part.split for part in parts) else []
+        if kind is not None:
+            found[file] = kind
+    parts = one_set(list(found), folder) if found else []
+    split = any(part.split for part in parts) and set(found.values()) == {"box"}
+    return parts if split or len(parts) == 1 else []
 
 
 def sniff_parquet(path: Path) -> Sniffed | None:
@@ -89,8 +93,10 @@ def read_csv(source: Source, *, normalized: bool = False, kind: FieldKind | None
     def one(mine: Source) -> Iterator[Event]:
         return _reader(mine, normalized, kind).csv()
 
-    if source.path.is_dir() and (parts := _parts(source.path.absolute())):
-        return read_parts(parts, source, source.path.absolute(), one)
+    if source.path.is_dir() and (parts := _parts(top := source.path.absolute())):
+        if len(parts) == 1 and parts[0].file.parent == top:
+            return one(replace(source, path=parts[0].file, split=source.split or parts[0].split))
+        return read_parts(parts, source, top, one)
     return one(source)
 
 

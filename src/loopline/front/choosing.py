@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -11,12 +13,17 @@ from loopline.errors import FormatError
 from loopline.formats import registry
 from loopline.formats._format import reader_options
 from loopline.front.incoming import Incoming, Stand
-from loopline.kernel.exchange import Format
+from loopline.kernel.exchange import Format, Problem
 
 SHARDS: Final = "webdataset"
 """The format that reads tar files itself."""
 
 _OUT: Final = "extract_to"  # option of formats whose label files hold the pictures: the folder that these are put into
+
+
+_ENTRIES: Final = 2_000  # of a folder that are looked at for other labels
+_FOLDERS: Final = 20
+_SURE: Final = 0.55
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +58,24 @@ def chosen(found: Incoming, name: str | None, options: Mapping[str, object] | No
                 path = Path(stand.origin)
         reader, sniffed = registry.detect(path)
         saw = sniffed.saw
+    if media is None and path.is_dir():
+        found.problems += _others(path, reader)
     given = dict(options or {})
     if media is None and _OUT not in given and _OUT in reader_options(reader):
         given[_OUT] = _taken_out(path, found)
     return Named(reader, saw, path, media, given)
+
+
+def _others(folder: Path, reader: Format) -> Iterator[Problem]:
+    """Labels of other formats one level down, which an import of the whole folder leaves aside."""
+    with os.scandir(folder) as entries:
+        inner = sorted(e.name for e in islice(entries, _ENTRIES) if not e.name.startswith(".") and e.is_dir())
+    for name in inner[:_FOLDERS]:
+        seen = registry.sniff(folder / name)
+        if seen and seen[0][1].confidence >= _SURE and all(one.name != reader.name for one, _ in seen):
+            place = str(folder / name)
+            hint = "add that folder by itself, into a field of its own"
+            yield Problem("warning", f"other labels in a folder; not added: {seen[0][0].title}", place, hint)
 
 
 def _taken_out(path: Path, found: Incoming) -> Path:
