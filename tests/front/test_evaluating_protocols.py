@@ -134,6 +134,16 @@ def test_one_number_a_sample(tmp_path: Path) -> None:
     add_rows(ds, "said", "value", {"sample": [1, 2, 3], "value": [1.0, 2.0, 5.0]})
     ev = ds.evaluate(truth="true", predicted="said")
     assert (ev.protocol, ev.numbers["mae"]) == ("regression", pytest.approx(2 / 3))
+    assert ds.where("said.any(abs(ev1.off) > 1)").ids().tolist() == [2]
+    assert ds.objects("true").to_arrow(["ev1.off", "ev1.outcome"]).to_pylist()[-1] == {
+        "ev1.off": 2.0,
+        "ev1.outcome": "ignored",
+    }
+    near = ds.evaluate(truth="true", predicted="said", options={"tolerance": 0.5}, slices=["value > 1"], replicates=20)
+    assert near.counts == {"tp": 2, "fp": 1, "fn": 1, "ignored": 0}
+    assert near.slices[0].numbers["mae"] == 1
+    assert near.intervals["mae"].low < near.numbers["mae"] < near.intervals["mae"].high
+    assert near.matches.where("outcome == 'fp'").to_arrow()["off"].to_pylist() == [2.0]
     add_rows(ds, "said", "value", {"sample": [4], "value": [float("nan")]})
     with pytest.raises(BadValue, match="NaN"):
         ds.evaluate(truth="true", predicted="said")
@@ -154,6 +164,14 @@ def test_class_maps_are_matched_by_the_names_of_their_classes(tmp_path: Path) ->
     assert ev.protocol == "segmentation"
     assert ev.numbers["accuracy"] == 0.75
     assert ev.per_class["road"]["iou"] == 0.5
+    assert ev.numbers["mean_iou"] == pytest.approx((2 / 3 + 0.5) / 2)
+    assert ev.matches.to_arrow().select(["side", "outcome", "iou"]).to_pylist() == [
+        {"side": side, "outcome": "tp", "iou": ev.numbers["mean_iou"]} for side in ("truth", "predicted")
+    ]
+    strict = ds.evaluate(truth="true", predicted="said", iou=0.9, replicates=5)
+    assert strict.counts == {"tp": 0, "fp": 1, "fn": 1, "ignored": 0}
+    assert strict.intervals["mean_iou"].value == ev.numbers["mean_iou"]
+    assert ll.compare(ev, ds.evaluate(truth="true", predicted="said"), replicates=5).p_value["mean_iou"] == 1
 
 
 def test_panoptic_segments_are_rows_with_masks(tmp_path: Path) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from loopline.errors import BadValue
 from loopline.kernel.detections import Detections, detections
-from loopline.metrics import lvis
+from loopline.metrics import lvis, slices
+from loopline.metrics.resample_coco import weighed_matches
+from loopline.metrics.slices import Slice
 from tests.metrics.detection_cases import CLASSES, random_scene
+from tests.metrics.test_bootstrap import drawn
 
 
 def test_a_prediction_counts_only_where_its_class_was_looked_for() -> None:
@@ -95,3 +100,39 @@ def _document(truth: Detections, absent: list[tuple[int, int]], partly: list[tup
             for i in range(len(truth))
         ],
     }
+
+
+def test_a_replicate_is_the_evaluation_of_the_drawn_samples() -> None:
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        truth, predicted = random_scene(rng, pictures=6, truths=30, predictions=60)
+        # Equal scores within a picture would alternate in the copies and stand side by side in the weights.
+        predicted = replace(predicted, score=predicted.scores() + np.arange(len(predicted)) / 1000)
+        weight = rng.integers(0, 3, 6)
+        weight[0] += 1
+
+        def listed(units: np.ndarray, truth: Detections = truth, weight: np.ndarray = weight) -> tuple[list[int], ...]:
+            old = [(int(truth.sample_id[u]), u % 3) for u in units]
+            new = [(int(u) * 100 + copy, u % 3) for u in units for copy in range(weight[u])]
+            return [row[0] for row in old], [row[1] for row in old], [row[0] for row in new], [row[1] for row in new]
+
+        absent, unsure = listed(np.arange(0, 6)), listed(np.arange(0, 6, 2))
+        report = lvis.evaluate(truth, predicted, absent=absent[:2], not_exhaustive=unsure[:2])
+        slow = lvis.evaluate(
+            drawn(truth, weight.tolist()),
+            drawn(predicted, weight.tolist()),
+            absent=absent[2:],
+            not_exhaustive=unsure[2:],
+        )
+        weighed = weighed_matches(report.matched, report.options.iou, report.classes, report.options, report.unsure)
+        numbers = slow.numbers()
+        fast = weighed.measure(weight.astype(np.int32))
+        np.testing.assert_allclose(fast[:4], [numbers[name] for name in weighed.names], rtol=0, atol=1e-12)
+
+
+def test_a_slice_of_everything_has_the_numbers_of_the_whole() -> None:
+    truth, predicted = random_scene(np.random.default_rng(0), pictures=6, truths=30, predictions=60)
+    units = truth.sample_id, np.arange(6) % 3
+    report = lvis.evaluate(truth, predicted, absent=units, not_exhaustive=units)
+    (all_,) = slices.measure_matches(report.matched, [Slice("all", None, None)], limit=300, unsure=report.unsure)
+    assert all_.numbers()["AP"] == pytest.approx(report.numbers()["AP"], abs=1e-12)

@@ -194,6 +194,7 @@ MATCH_COLUMNS: Final[dict[str, ScalarType]] = {
     "outcome": "text",  # 'tp' | 'fp' | 'fn' | 'ignored'
     "iou": "float",  # overlap with the partner
     "partner_id": "int",  # the object of the other side
+    "off": "float",  # of a number: predicted - truth
     "error": "text",  # kind of mistake: 'cls' | 'loc' | 'both' | 'dupe' | 'bkg' | 'miss'; once explained
     "suspect": "text",  # why its label is doubted, 'missing' | 'misplaced' | … (evaluating.suspected); once explained
     "suspect_score": "float",  # how much, in [0, 1]

@@ -45,7 +45,8 @@ STANDARD: Final = LvisOptions()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LvisReport:
-    """precision (t, 101, k, 4) and recall (t, k, 4) by threshold, class and area · frequency by class, "" unknown."""
+    """precision (t, 101, k, 4) and recall (t, k, 4) by threshold, class and area · frequency by class, "" unknown ·
+    unsure (n,): predictions that are ignored where they have no partner."""
 
     options: LvisOptions
     classes: tuple[str, ...]
@@ -54,6 +55,7 @@ class LvisReport:
     recall: FloatArray
     truths: IntArray
     matched: Matched
+    unsure: BoolArray
 
     def numbers(self) -> dict[str, float]:
         """LVIS' 13 numbers; NaN where nothing is known."""
@@ -111,6 +113,7 @@ def evaluate(
         recall=np.stack([t.recall[..., 0] for t in tables], axis=2),
         truths=np.stack([t.truths for t in tables], axis=1),
         matched=matched,
+        unsure=unsure,
     )
 
 

@@ -10,32 +10,43 @@ from typing import Final
 
 import numpy as np
 
-from loopline.metrics._arrays import AnyArray, FloatArray, IntArray
+from loopline.metrics._arrays import AnyArray, BoolArray, FloatArray, IntArray
 from loopline.metrics._curves import RECALLS, partners
 from loopline.metrics._matching import Matched
 from loopline.metrics.bootstrap import Judged, Weighed
 from loopline.metrics.coco import CocoReport, at_iou
 
-NUMBERS: Final = ("AP", "AP50", "AP75", "AR")
+NUMBERS: Final = ("AP", "AP50", "AP75")
 
 
 def weighed(report: CocoReport) -> Weighed:
-    """The four numbers in NUMBERS and the AP of each class; what is judged are the annotated objects, by the share of
-    IoU thresholds at which they were found."""
-    prepared, matched = _prepare(report), report.matched
-    t = len(report.options.iou)
+    """AP, AP50, AP75 and the AR of most detections, and the AP of each class; what is judged are the annotated objects,
+    by the share of IoU thresholds at which they were found."""
+    return weighed_matches(report.matched, report.options.iou, report.classes, report.options)
+
+
+def weighed_matches(
+    matched: Matched,
+    iou: tuple[float, ...],
+    classes: tuple[str, ...],
+    rules: object,
+    unsure: BoolArray | None = None,
+) -> Weighed:
+    """`weighed` of stored matches. unsure (n,): predictions that are ignored where they have no partner."""
+    prepared = _prepare(matched, unsure)
+    t = len(iou)
 
     def measure(weight: AnyArray) -> FloatArray:
         table = _measure(prepared, weight)
-        return np.concatenate([_numbers(report, table), _mean(table[:t], axis=0)])
+        return np.concatenate([_numbers(iou, table), _mean(table[:t], axis=0)])
 
     ids, sample = np.unique(matched.truth.sample_id[matched.truth.unit()], return_inverse=True)
     drawn = np.unique(matched.truth.sample_id)
     real, found = ~matched.ignored, _found(matched)
     return Weighed(
         sample_id=drawn,
-        names=NUMBERS,
-        classes=report.classes,
+        names=(*NUMBERS, f"AR{matched.max_detections}"),
+        classes=classes,
         measure=measure,
         judged=Judged(
             matched.truth.object_id[real],
@@ -43,7 +54,7 @@ def weighed(report: CocoReport) -> Weighed:
             found.mean(axis=0)[real],
             found[0][real],
         ),
-        rules=report.options,
+        rules=rules,
     )
 
 
@@ -85,8 +96,7 @@ class _Prepared:
     truth_kind: AnyArray
 
 
-def _prepare(report: CocoReport) -> _Prepared:
-    matched = report.matched
+def _prepare(matched: Matched, unsure: BoolArray | None = None) -> _Prepared:
     ids, sample_of_unit = np.unique(matched.truth.sample_id, return_inverse=True)
     sample = sample_of_unit[matched.predicted.unit()][matched.order]
     counted = np.flatnonzero(~matched.ignored)
@@ -95,6 +105,9 @@ def _prepare(report: CocoReport) -> _Prepared:
     for place, partner in partners(matched, matched.gt_of):
         good = ~matched.ignored[partner]
         hit, skip = place[good], place[~good]
+        if unsure is not None:
+            alone = np.flatnonzero(unsure[matched.order])
+            skip = np.union1d(skip, np.setdiff1d(alone, hit))
         kind = kind_of_place[hit]
         levels.append(
             _Level(
@@ -192,9 +205,8 @@ def _mean(values: FloatArray, axis: int | None = None) -> FloatArray:
     return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 
-def _numbers(report: CocoReport, table: FloatArray) -> FloatArray:
-    """(2 * levels, kinds) -> (4,) as in NUMBERS."""
-    iou = report.options.iou
+def _numbers(iou: tuple[float, ...], table: FloatArray) -> FloatArray:
+    """(2 * levels, kinds) -> (4,) as in NUMBERS, then the recall."""
     t = len(iou)
     chosen = [table[:t], *(table[:t][at_iou(iou, percent / 100)] for percent in (50, 75)), table[t:]]
     return np.array([float(_mean(part)) for part in chosen])

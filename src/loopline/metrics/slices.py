@@ -117,7 +117,14 @@ def measure(report: CocoReport, slices: Sequence[Slice]) -> list[SliceReport]:
 
     Raises BadValue where a mask does not have one value an object.
     """
-    matched = report.matched
+    return measure_matches(report.matched, slices, limit=report.options.max_detections[-1])
+
+
+def measure_matches(
+    matched: Matched, slices: Sequence[Slice], *, limit: int, unsure: BoolArray | None = None
+) -> list[SliceReport]:
+    """`measure` of stored matches, `limit` predictions a picture. unsure (n,): predictions that are ignored where they
+    have no partner."""
     whole = partners(matched, matched.gt_of)
     out = []
     for one in slices:
@@ -128,13 +135,13 @@ def measure(report: CocoReport, slices: Sequence[Slice]) -> list[SliceReport]:
             matched,
             whole if gt_of is matched.gt_of else partners(matched, gt_of),
             gt_counts=counted & ~matched.ignored,
-            det_counts=errors,
-            limits=report.options.max_detections[-1:],
+            det_counts=errors if unsure is None else ~unsure if errors is None else errors & ~unsure,
+            limits=(limit,),
         )
         out.append(
             SliceReport(
                 name=one.name,
-                iou=report.options.iou,
+                iou=tuple(matched.thresholds.tolist()),
                 ap=table.precision.mean(axis=1),
                 recall=table.recall[..., 0],
                 truths=table.truths,

@@ -3,7 +3,7 @@
     run         id · kind · status · started_at · finished_at · author · snapshot (read) · parameters · code
     metric      run · name · label (a class) · slice (query text) · step · value      one row a number
     evaluation  key · run · task · protocol · truth · predicted · snapshot · numbers · report · at
-    match__<key>  id (of an object, unique over all fields) · sample_id · side · outcome · iou · partner_id,
+    match__<key>  id (of an object, unique over all fields) · sample_id · side · outcome · iou · partner_id · off,
                   and once explained error · suspect · suspect_score
 
 Parameters, code and numbers are JSON text; `report` holds what the evaluation wants to remember, in its own form. The
@@ -37,9 +37,10 @@ _TABLES: Final[dict[str, str]] = {
 }
 _MATCH_COLUMNS: Final = (
     "id BIGINT, sample_id BIGINT, side VARCHAR, outcome VARCHAR, iou DOUBLE, partner_id BIGINT, "
-    "error VARCHAR, suspect VARCHAR, suspect_score DOUBLE"
+    "off DOUBLE, error VARCHAR, suspect VARCHAR, suspect_score DOUBLE"
 )
 MATCH_NAMES: Final = ("id", "sample_id", "side", "outcome", "iou", "partner_id")
+"""What is stored of every object that took part; of numbers also `off`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class StoredEvaluation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewEvaluation:
-    """An evaluation to be stored. matches: a table with the columns MATCH_NAMES, or None: nothing is known of objects."""
+    """An evaluation to be stored. matches: a table with the columns MATCH_NAMES, numbers with `off`, or None: nothing is known of objects."""
 
     key: str
     task: str
@@ -206,7 +207,7 @@ def save_evaluation(lake: Lake, new: NewEvaluation) -> int:
             tx.execute(f"CREATE TABLE {tx.table(names.table)} ({_MATCH_COLUMNS})")
             if new.matches.num_rows:
                 tx.con.register("_matches", new.matches)
-                columns = ", ".join(MATCH_NAMES)
+                columns = ", ".join(new.matches.column_names)
                 tx.execute(
                     f"INSERT INTO {tx.table(names.table)} ({columns}) SELECT {columns} FROM _matches ORDER BY id"
                 )

@@ -248,18 +248,44 @@ def measure_multilabel(question: Question) -> Answer:
 # -- one number a sample
 
 
+@dataclass(frozen=True, slots=True)
+class RegressionOptions:
+    """tolerance: a prediction that is off by no more is right; None: nothing is right or wrong, only off."""
+
+    tolerance: float | None = None
+
+
 def measure_regression(question: Question) -> Answer:
-    """One outcome a row: `tp` within the tolerance, else `fp` and `fn`; without a tolerance, and without a partner,
-    `ignored`. There is no IoU: the place of it holds how far the prediction is off, predicted - truth."""
-    options_of(NoOptions(), question.options)
+    options = options_of(RegressionOptions(), question.options)
     sides, _ = _read(question, "value")
     pairs = regression.pairs_of_tables(((sides[0].drop_columns("label"), sides[1].drop_columns("label")),))
     report = regression.regression_report(pairs.truth, pairs.predicted, unpaired=pairs.unpaired)
+    matches = _value_matches(sides, pairs, options.tolerance)
     return Answer(
         report=report,
         numbers=report.numbers(),
+        counts=tally(matches) if options.tolerance is not None else {},
+        matches=matches,
         weighed=lambda: weighed_values(pairs.sample_id, pairs.truth, pairs.predicted),
     )
+
+
+def _value_matches(sides: Sides, pairs: regression.Pairs, tolerance: float | None) -> pa.Table:
+    """How far each number is `off`, and whether that is right; a number without a partner is ignored."""
+    off = pairs.predicted - pairs.truth
+    ids = [table["id"].to_numpy() for table in sides]
+    samples = [table["sample_id"].to_numpy() for table in sides]
+    tables = []
+    for side, mine, other, wrong in (("truth", 0, 1, "fn"), ("predicted", 1, 0, "fp")):
+        place = np.minimum(np.searchsorted(pairs.sample_id, samples[mine]), max(len(off) - 1, 0))
+        paired_up = np.isin(samples[mine], pairs.sample_id)
+        own = np.where(paired_up, off[place], NAN) if len(off) else np.full(len(ids[mine]), NAN)
+        judged = np.where(np.abs(own) <= (tolerance or 0.0), "tp", wrong)
+        outcome = np.where(paired_up & (tolerance is not None), judged, "ignored")
+        partner = np.where(paired_up, _find(samples[mine], samples[other], ids[other]), -1)
+        rows = match_rows(side, ids[mine], samples[mine], outcome, partner, np.full(len(own), NAN))
+        tables.append(rows.append_column("off", pa.array(own, pa.float64(), mask=np.isnan(own))))
+    return pa.concat_tables(tables)
 
 
 # -- tracks
@@ -321,6 +347,6 @@ def _by_sequence(tables: list[pa.Table]) -> list[pa.Table]:
 PROTOCOLS: Final = (
     Protocol("classification", "classification", ("class",), NoOptions(), measure_classification),
     Protocol("multilabel", "multilabel", (), MultilabelOptions(), measure_multilabel),
-    Protocol("regression", "regression", ("value",), NoOptions(), measure_regression),
+    Protocol("regression", "regression", ("value",), RegressionOptions(), measure_regression),
     Protocol("tracking", "tracking", (), TrackingOptions(), measure_tracking),
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Final
 
 from loopline.errors import BadValue, UnknownField, near
-from loopline.front.evaluating import detection, labels, maps
+from loopline.front.evaluating import claiming, detection, labels, maps
 from loopline.front.evaluating.protocol import Answer, Protocol, Question
 from loopline.front.evaluating.sides import refuse_nothing, two_fields
 from loopline.front.evaluating.slicing import Part
@@ -17,7 +18,7 @@ from loopline.metrics.record import SliceNumbers
 
 def protocols() -> dict[str, Protocol]:
     """Every way to measure, by name."""
-    return {p.name: p for p in (*detection.PROTOCOLS, *labels.PROTOCOLS, *maps.PROTOCOLS)}
+    return {p.name: p for p in (*detection.PROTOCOLS, *claiming.PROTOCOLS, *labels.PROTOCOLS, *maps.PROTOCOLS)}
 
 
 def protocol_for(name: str | None, truth: LabelField) -> Protocol:
@@ -42,18 +43,26 @@ def measured_slices(
     found = []
     for part in parts:
         stop.check()
-        if part.of_objects:
-            raise BadValue(
-                f"{chosen.name} cannot be cut by objects: {part.text}",
-                hint="a condition on samples works; protocol 'coco' takes both",
-            )
         found.append(measured_apart(chosen, question, part))
     return found
 
 
+_ONE_ROW: Final = ("classification", "regression")
+"""Tasks with one true row a sample: a condition on that row chooses samples."""
+
+
 def measured_apart(chosen: Protocol, question: Question, part: Part) -> SliceNumbers:
-    """A slice of samples, measured as if there were no others. Without labels its numbers are empty."""
-    inside = dataclasses.replace(question, view=question.view.where(part.text))
+    """A slice of samples, measured as if there were no others. Without labels its numbers are empty.
+
+    Raises BadValue for a condition on objects, where samples have several.
+    """
+    if part.of_objects and chosen.task not in _ONE_ROW:
+        raise BadValue(
+            f"{chosen.name} cannot be cut by objects: {part.text}",
+            hint="its numbers need all objects of a picture together; a condition on samples works",
+        )
+    condition = f"{question.truth}.any({part.text})" if part.of_objects else part.text
+    inside = dataclasses.replace(question, view=question.view.where(condition))
     try:
         refuse_nothing(
             inside.view,

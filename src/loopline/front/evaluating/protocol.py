@@ -12,11 +12,12 @@ import pyarrow as pa
 
 from loopline.errors import BadValue, near
 from loopline.front.evaluating.slicing import Part
-from loopline.kernel.detections import BadRows
+from loopline.kernel.detections import BadRows, Detections
 from loopline.kernel.schema import FieldKind
+from loopline.metrics import fates
 from loopline.metrics._arrays import AnyArray, FloatArray, IntArray
 from loopline.metrics.bootstrap import Weighed
-from loopline.metrics.calibration import Reliability
+from loopline.metrics.calibration import Reliability, reliability
 from loopline.metrics.record import Numbers, SliceNumbers, Task
 from loopline.query.view import View
 
@@ -87,6 +88,16 @@ def options_of(default: Options, given: Mapping[str, Any]) -> Options:
         return msgspec.convert({**known, **msgspec.to_builtins(dict(given))}, type(default), strict=False)
     except msgspec.ValidationError as error:
         raise BadValue(f"an option does not fit: {error}", hint=f"the defaults are {known}") from error
+
+
+def how_sure(predicted: Detections, outcome: AnyArray) -> Reliability | None:
+    """How often a box of some score is right, by the outcome of each, (n,) as in `fates.OUTCOMES`; None where scores
+    are no shares of 1."""
+    score = predicted.scores()
+    if len(score) and (score.min() < 0 or score.max() > 1):
+        return None
+    judged = outcome != fates.OUTCOMES.index("ignored")
+    return reliability(score[judged], outcome[judged] == fates.OUTCOMES.index("tp"))
 
 
 def match_rows(

@@ -159,8 +159,6 @@ class Evaluation:
             )
         if self.answer.slices is not None:
             return self.answer.slices(parts)[0]
-        if parts[0].of_objects:
-            raise BadValue(f"{self.record.protocol} cannot be cut by objects: {text}", hint="protocol 'coco' can")
         return measured_apart(protocols()[self.record.protocol], self.question, parts[0])
 
     @property
@@ -351,13 +349,17 @@ class Matches:
         return View(self._lake).select(ids)
 
     def to_arrow(self) -> pa.Table:
-        """Columns side · id · sample_id · frame · label · score · outcome · iou · partner_id; annotated objects first."""
-        return pa.concat_tables([self._rows("truth", self.truth), self._rows("predicted", self.predicted)])
+        """Columns side · id · sample_id · frame · label · score, where a field has them, outcome · iou · partner_id, and
+        of numbers off; annotated objects first."""
+        sides = [self._rows("truth", self.truth), self._rows("predicted", self.predicted)]
+        return pa.concat_tables(sides, promote_options="default")
 
     def _rows(self, side: str, objects: ObjectView) -> pa.Table:
-        own = ["id", "sample_id", "frame", "label", "score"]
-        table = objects.to_arrow([*own, *(f"{self.key}.{name}" for name in MATCH_COLUMNS)])
-        table = table.rename_columns([*own, *MATCH_COLUMNS])
+        field = self._lake.schema().field(objects.field)
+        known = ("id", "sample_id", *(n for n in ("frame", "label", "score") if n in field.columns()))
+        judged = [name for name in MATCH_COLUMNS if name != "off" or field.kind == "value"]
+        table = objects.to_arrow([*known, *(f"{self.key}.{name}" for name in judged)])
+        table = table.rename_columns([*known, *judged])
         return table.add_column(0, "side", pa.array([side] * table.num_rows, pa.string()))
 
 
