@@ -277,6 +277,25 @@ def web(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         server.server_close()
 
 
+def test_pictures_in_several_folders_of_an_archive_are_found_by_name(tmp_path: Path) -> None:
+    """Labels outside it that name the pictures without their folders; a name that is there twice is left missing."""
+    names = ("a.png", "sub/b.png", "twice.png", "gone.png")
+    coco(tmp_path / "in", names)
+    with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as out:
+        for name, folders in {"a.png": ["one"], "sub/b.png": ["two"], "twice.png": ["one", "two"]}.items():
+            for folder in folders:
+                out.write(tmp_path / "in/images" / name, f"{folder}/{name}")
+        out.writestr("__MACOSX/one/._a.png", b"x")
+    ds = ll.create(tmp_path / "set")
+    report = ds.add(tmp_path / "pictures.zip", labels=tmp_path / "in" / "labels.json")
+    zipped = str(tmp_path / "pictures.zip")
+    assert places(ds) == [(zipped, name) for name in ("one/a.png", "two/sub/b.png", "twice.png", "gone.png")]
+    assert report.unreadable == 2
+    assert report.counts["warning", "several files have the name of a picture; none is taken"] == 1
+    assert report.counts["warning", "a picture deeper in the folder than its label file says"] == 2
+    assert ds.add(tmp_path / "pictures.zip", labels=tmp_path / "in" / "labels.json").samples_added == 0
+
+
 def test_an_archive_at_a_url_is_fetched_and_its_pictures_are_kept(tmp_path: Path, web: tuple[str, Path]) -> None:
     url, folder = web
     packed(coco(tmp_path / "in"), folder / "export.zip")

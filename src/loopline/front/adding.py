@@ -15,6 +15,7 @@ from loopline.front.choosing import SHARDS, Named, chosen
 from loopline.front.incoming import Incoming, incoming
 from loopline.front.own_media import Keep
 from loopline.front.placing import at_urls, placed, roots_of, told
+from loopline.front.seeking import sought
 from loopline.jobs import SILENT, Progress, StopSignal, stage
 from loopline.kernel.exchange import (
     Event,
@@ -78,7 +79,7 @@ def add(
     signal.keep("nothing was added", resume="run it again: media that were looked at are remembered")
     with _incoming(lake, path, labels, format, options, unpack_limit, progress, signal) as found:
         named = chosen(found, format, options)
-        events = placed(_events(lake, named, field, split, progress, signal), found, whole=False)
+        events = placed(_sought(lake, named, field, split, progress, signal), found, whole=False)
         if media_from is not None:
             events = at_urls(events, media_from)
         cache = lake.location.cache
@@ -147,7 +148,7 @@ def preview(
     signal = stop or StopSignal()
     with _incoming(lake, path, labels, format, options, unpack_limit, progress, signal) as found:
         named = chosen(found, format, options)
-        events = placed(_events(lake, named, field, split, progress, signal), found, whole=False)
+        events = placed(_sought(lake, named, field, split, progress, signal), found, whole=False)
         if media_from is not None:
             events = at_urls(events, media_from)
         for event in told(placed(events, found, whole=True), found):
@@ -201,6 +202,13 @@ def _incoming(
         progress=progress,
         stop=stop,
     )
+
+
+def _sought(
+    lake: Lake, named: Named, field: str, split: str | None, progress: Progress, stop: StopSignal
+) -> Iterator[Event]:
+    events = _events(lake, named, field, split, progress, stop)
+    return events if named.media is None else sought(events, named.media.resolve())
 
 
 def _events(
