@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,10 @@ TRUTH = "label__truth"
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    lake = make(tmp_path / "set")
-    ingest(lake, events(paths(70), 2))
-    return lake
+def lake(tmp_path: Path) -> Iterator[Lake]:
+    with make(tmp_path / "set") as lake:
+        ingest(lake, events(paths(70), 2))
+        yield lake
 
 
 def is_direct(lake: Lake, table: str, snapshot: int | None = None) -> bool:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import shutil
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -15,20 +16,20 @@ import pytest
 
 from loopline.errors import BadValue, Conflict, DatasetExists, DatasetNotFound, MissingDependency, StoreError
 from loopline.kernel.schema import LabelField
-from loopline.store import attached, edits, extensions, patience, tables, tags, versions
+from loopline.store import edits, engines, extensions, patience, tables, tags, versions
 from loopline.store import lake as lakes
 from loopline.store.ingest import ingest
-from loopline.store.lake import Lake, Transaction
+from loopline.store.lake import Lake, Transaction, spill_folder
 from loopline.store.location import locate
 from tests.store import worlds
 from tests.store.worlds import state
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    lake = worlds.make(tmp_path / "d")
-    ingest(lake, worlds.events(worlds.paths(3)))
-    return lake
+def lake(tmp_path: Path) -> Iterator[Lake]:
+    with worlds.make(tmp_path / "d") as lake:
+        ingest(lake, worlds.events(worlds.paths(3)))
+        yield lake
 
 
 def test_what_was_created_opens_and_holds_what_was_put_in(lake: Lake) -> None:
@@ -106,6 +107,7 @@ def test_a_moved_folder_opens_and_takes_more(tmp_path: Path, rows: int) -> None:
 
 
 def test_without_the_wheel_the_error_names_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "_spare", [])
     monkeypatch.setattr(extensions, "wheel_file", lambda name: None)
     monkeypatch.setenv("HOME", str(tmp_path))  # where the engine keeps extensions of its own
     with pytest.raises(MissingDependency) as caught:
@@ -114,6 +116,7 @@ def test_without_the_wheel_the_error_names_the_package(tmp_path: Path, monkeypat
 
 
 def test_without_an_optional_wheel_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "_spare", [])
     monkeypatch.setattr(extensions, "wheel_file", lambda name: None)
     monkeypatch.setenv("HOME", str(tmp_path))
     with (
@@ -182,18 +185,44 @@ def test_two_lakes_in_one_process_see_each_others_work(lake: Lake) -> None:
         assert len(worlds.object_ids(lake)) == 8
 
 
-def test_one_engine_serves_several_data_sets_in_turn(tmp_path: Path) -> None:
+def test_one_engine_serves_several_data_sets_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for count in (2, 3):
         with worlds.make(tmp_path / f"set{count}") as made:
             ingest(made, worlds.events(worlds.paths(count)))
-    with attached.new_engine() as engine:
-        for count in (2, 3, 2):
-            with Lake.open(locate(tmp_path / f"set{count}"), engine=engine) as lake:
-                assert len(worlds.state(lake)["samples"]) == count
-        with pytest.raises(DatasetNotFound):
-            Lake.open(locate(tmp_path / "none"), engine=engine)
-        with Lake.open(locate(tmp_path / "set3"), engine=engine) as lake:
-            assert len(worlds.state(lake)["samples"]) == 3
+    starts = []
+    monkeypatch.setattr(engines, "start", lambda *told: starts.append(told))
+    for count in (2, 3, 2):
+        with Lake.open(locate(tmp_path / f"set{count}")) as lake:
+            assert len(worlds.state(lake)["samples"]) == count
+    with pytest.raises(DatasetNotFound):
+        Lake.open(locate(tmp_path / "none"))
+    with Lake.open(locate(tmp_path / "set3")) as lake:
+        assert len(worlds.state(lake)["samples"]) == 3
+    assert starts == []
+
+
+def test_a_cursor_never_finds_itself_in_another_data_set(tmp_path: Path) -> None:
+    one, two = worlds.make(tmp_path / "one"), worlds.make(tmp_path / "two")
+    ingest(two, worlds.events(worlds.paths(3)))
+    two.close()
+    cursor = one.cursor()
+    one.close()
+    with Lake.open(locate(tmp_path / "two")):
+        with pytest.raises(duckdb.ConnectionException, match="closed"):
+            cursor.execute("FROM lake.samples")
+        with pytest.raises(duckdb.ConnectionException, match="closed"):
+            one.cursor()
+
+
+def test_an_engine_that_has_spilled_is_not_used_again(tmp_path: Path) -> None:
+    with worlds.make(tmp_path / "one") as lake, lake.reading() as con:
+        con.execute("SET memory_limit = '40MB'")
+        con.execute("CREATE TEMP TABLE big AS SELECT i, random() AS r FROM range(8000000) t(i)")
+        assert list(spill_folder(lake).rglob("*"))
+    with worlds.make(tmp_path / "two") as lake, lake.reading() as con:
+        assert con.execute("SELECT current_setting('temp_directory')").fetchone() == (
+            str(spill_folder(lake) / "engine-0"),
+        )
 
 
 def test_a_conflict_is_tried_again_and_then_given_up(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from loopline.errors import DatasetNotFound, StoreError
 from loopline.front import own_media
 from loopline.front.dataset import Dataset, Info
-from loopline.store import attached, catalogs
+from loopline.store import catalogs
 from loopline.store.lake import Lake
 from loopline.store.location import CATALOG_FILE, FolderLocation, Location, home, is_postgres, locate, names_in
 
@@ -60,14 +60,10 @@ def list_datasets() -> list[str]:
 
 
 def overview() -> Iterator[Info]:
-    """What each data set under `$LOOPLINE_HOME` holds, in the order of their names; open one at a time.
-
-    One engine serves them all: starting one takes 0.3 s, most of it for checking the signatures of its extensions.
-    """
-    with attached.new_engine() as engine:
-        for name in list_datasets():
-            with Lake.open(locate(name), engine=engine) as lake:
-                yield Dataset(lake).info()
+    """What each data set under `$LOOPLINE_HOME` holds, in the order of their names; open one at a time."""
+    for name in list_datasets():
+        with Lake.open(locate(name)) as lake:
+            yield Dataset(lake).info()
 
 
 def drop(where: Where) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 import duckdb
 
 from loopline.errors import DatasetNotFound, StoreError
-from loopline.store import extensions
+from loopline.store import engines
 from loopline.store.location import FolderLocation, Location
 from loopline.store.patience import patiently
 from loopline.store.storage import needs_s3, use_s3
@@ -18,47 +18,34 @@ INLINE_ROWS: Final = 64
 """Writes of at most this many rows go into the catalog, not into a Parquet file of their own: a session of single
 edits would otherwise leave hundreds of tiny files. `upkeep` moves them to Parquet."""
 
-_CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {  # nothing is downloaded
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-}
 
+def connect(location: Location, data: str | None, *, spill: Path, create: bool = False) -> duckdb.DuckDBPyConnection:
+    """The only connection to an engine with the data set attached; end it with `disconnect`.
 
-def new_engine() -> duckdb.DuckDBPyConnection:
-    """A new engine with nothing attached."""
-    return duckdb.connect(":memory:", config=_CONFIG)
-
-
-def connect(
-    location: Location,
-    data: str | None,
-    *,
-    spill: Path,
-    create: bool = False,
-    engine: duckdb.DuckDBPyConnection | None = None,
-) -> duckdb.DuckDBPyConnection:
-    """A connection to an engine with the data set attached.
-
-    engine  to use, with nothing attached; by default a new one. Checking the signatures of the extensions that a
-            new one loads takes 0.3 s.
     data    where the data files lie; None: where the catalog says
     spill   where its big intermediate results go
     create  make the catalog if there is none
 
     Raises DatasetNotFound; StoreError for a catalog that cannot be opened; MissingDependency.
     """
-    con = new_engine() if engine is None else engine.cursor()
+    local = isinstance(location, FolderLocation)
+    con = engines.start_local(spill) if local else engines.start("postgres_scanner", spill)
     try:
-        extensions.load(con, "ducklake")
-        extensions.load(con, "sqlite_scanner" if isinstance(location, FolderLocation) else "postgres_scanner")
         con.execute("SET memory_limit = ?", [memory_limit()])
-        con.execute("SET temp_directory = ?", [str(spill)])
         con.execute("SET parquet_metadata_cache = true")  # data files never change, so their footers are read once
         _attach(con, location, data, create=create)
     except BaseException:
         con.close()
         raise
     return con
+
+
+def disconnect(location: Location, con: duckdb.DuckDBPyConnection) -> None:
+    """Close the connection and all cursors made from it."""
+    if isinstance(location, FolderLocation):
+        engines.finish_local(con, "lake")
+    else:
+        con.close()
 
 
 def _attach(con: duckdb.DuckDBPyConnection, location: Location, data: str | None, *, create: bool) -> None:
@@ -91,12 +78,6 @@ def _attach(con: duckdb.DuckDBPyConnection, location: Location, data: str | None
         if not create and ("does not exist" in text or "no DuckLake" in text.lower()):
             raise DatasetNotFound(f'no data set "{location.name}"', where=str(location)) from error
         raise StoreError(f"cannot open the catalog: {text}", where=str(location)) from error
-
-
-def detach(con: duckdb.DuckDBPyConnection) -> None:
-    """Close the last connection to a data set whose engine goes on to another."""
-    con.execute("DETACH lake")
-    con.close()
 
 
 def memory_limit() -> str:

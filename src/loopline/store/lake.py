@@ -15,7 +15,7 @@ import threading
 import uuid
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeVar
@@ -53,10 +53,8 @@ class Lake:
         *,
         data: str | None = None,
         create: bool = False,
-        engine: duckdb.DuckDBPyConnection | None = None,
     ) -> None:
         self.location = location
-        self._engine = engine  # lent by somebody who opens several lakes, one after the other
         self._data = data
         self._lock = threading.RLock()
         self._schemas: dict[int, DatasetSchema] = {}
@@ -113,18 +111,15 @@ class Lake:
         return lake
 
     @classmethod
-    def open(cls, location: Location, *, engine: duckdb.DuckDBPyConnection | None = None) -> Lake:
-        """A data set that exists. `engine`: see `attached.connect`; it serves one open lake at a time.
-
-        Raises DatasetNotFound.
-        """
+    def open(cls, location: Location) -> Lake:
+        """A data set that exists. Raises DatasetNotFound."""
         if isinstance(location, FolderLocation) and not location.exists():
             raise DatasetNotFound(
                 f'no data set "{location.name}"',
                 where=str(location),
                 hint="loopline list shows what is there; loopline create makes one",
             )
-        lake = cls(location, engine=engine)
+        lake = cls(location)
         if not tables.is_dataset(lake._con):
             lake.close()
             raise DatasetNotFound(
@@ -136,10 +131,7 @@ class Lake:
         self.closed = True
         if self._pid == os.getpid():  # else it is the parent's
             self._readers.close()
-            if self._engine is None:
-                self._con.close()
-            else:
-                attached.detach(self._con)
+            attached.disconnect(self.location, self._con)
             shutil.rmtree(self._spill, ignore_errors=True)
 
     def __enter__(self) -> Lake:
@@ -152,7 +144,10 @@ class Lake:
 
     def _connect(self, *, create: bool) -> duckdb.DuckDBPyConnection:
         spill = self._spill / f"engine-{self.generation}"
-        return attached.connect(self.location, self._data_place(), spill=spill, create=create, engine=self._engine)
+        con = attached.connect(self.location, self._data_place(), spill=spill, create=create)
+        with suppress(OSError):  # where nobody may write, only what fits into memory can be asked
+            self._spill.mkdir(parents=True, exist_ok=True)  # the engine makes the last folder, and no more
+        return con
 
     def _data_place(self) -> str | None:
         """Where the data files lie, if not where the catalog says: a folder that was moved still finds its files."""
@@ -194,7 +189,6 @@ class Lake:
 
     def _start_anew(self) -> None:
         self.generation += 1
-        self._engine = None
         self._con = self._connect(create=False)  # the old one lives on until its cursors are closed
         self._inlined = self._inlined_tables(self._con)
 
@@ -369,7 +363,7 @@ class Lake:
             schema = transaction.schema()
             con.execute("COMMIT")
         except BaseException:
-            with _quietly():
+            with suppress(duckdb.Error):
                 con.execute("ROLLBACK")
             raise
         with self._lock:
@@ -444,14 +438,6 @@ def current_author() -> str:
 
 def _passes(error: duckdb.Error) -> bool:
     return is_conflict(error) or is_stale(error)
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    try:
-        yield
-    except duckdb.Error:
-        return
 
 
 def spill_folder(lake: Lake) -> Path:
