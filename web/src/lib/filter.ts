@@ -2,10 +2,25 @@
 
 export type Choice =
   | { readonly kind: "in" | "not"; readonly values: readonly (string | null)[] }
-  | { readonly kind: "range"; readonly low: string | null; readonly high: string | null };
+  | { readonly kind: "range"; readonly low: string | null; readonly high: string | null }
+  | Lasso;
+
+/** Shapes drawn on a map, one after the other: each adds what is inside it, or takes it away. */
+export interface Lasso {
+  readonly kind: "inside";
+  /** "sample", or the label field whose objects are the map's points. */
+  readonly owner: string;
+  readonly shapes: readonly LassoShape[];
+}
+
+export interface LassoShape {
+  readonly how: "add" | "take";
+  /** x, y, x, y, … in ten-thousandths of the map, up being up. */
+  readonly corners: readonly number[];
+}
 
 export interface Filter {
-  /** What the control is about: a column, `tags`, or `<field>.<name>`. */
+  /** What the control is about: a column, `tags`, `<field>.<name>`, or `map/<embedding>`. */
   readonly of: string;
   readonly choice: Choice;
 }
@@ -22,8 +37,21 @@ function literal(value: string, type: ValueType): string {
   return type === "int" || type === "float" ? value : quoted(value);
 }
 
+const MAP = "map/";
+
+/** What the lasso on the map of an embedding is a filter of. */
+export const mapControl = (embedding: string): string => MAP + embedding;
+
+function insideOf(embedding: string, lasso: Lasso): string {
+  const one = (shape: LassoShape): string => `inside(${quoted(embedding)}, [${shape.corners.map((corner) => corner / 10_000).join(", ")}])`;
+  return lasso.shapes.reduce((before, shape) => {
+    if (shape.how === "take") return before ? `(${before} and not ${one(shape)})` : `not ${one(shape)}`;
+    return before ? `(${before} or ${one(shape)})` : one(shape);
+  }, "");
+}
+
 /** The condition on one name, without the collection around it. */
-function plain(name: string, choice: Choice, type: ValueType): string {
+function plain(name: string, choice: Exclude<Choice, Lasso>, type: ValueType): string {
   if (choice.kind === "range") {
     const low = choice.low === null ? "" : `${literal(choice.low, type)} <= `;
     const high = choice.high === null ? "" : ` <= ${literal(choice.high, type)}`;
@@ -48,6 +76,11 @@ function plain(name: string, choice: Choice, type: ValueType): string {
  * "Not" of a field's class means that no object has it.
  */
 export function conditionOf(filter: Filter, type: ValueType, fields: readonly string[], objects?: string): string {
+  if (filter.choice.kind === "inside") {
+    const { owner } = filter.choice;
+    const text = insideOf(filter.of.slice(MAP.length), filter.choice);
+    return owner === "sample" || owner === objects ? text : `${objects ? "sample." : ""}${owner}.any(${text})`;
+  }
   const dot = filter.of.indexOf(".");
   const field = dot > 0 ? filter.of.slice(0, dot) : "";
   if (!fields.includes(field)) return plain(objects ? `sample.${filter.of}` : filter.of, filter.choice, type);
@@ -63,6 +96,7 @@ export function conditionOf(filter: Filter, type: ValueType, fields: readonly st
 export function filterToText({ of, choice }: Filter): string {
   const write = (value: string | null) => (value === null ? "~" : encodeURIComponent(value).replaceAll("~", "%7E"));
   if (choice.kind === "range") return `${of}:range:${choice.low ?? ""},${choice.high ?? ""}`;
+  if (choice.kind === "inside") return `${of}:inside:${choice.owner}:${choice.shapes.map((shape) => (shape.how === "add" ? "" : "x") + shape.corners.join(",")).join(";")}`;
   return `${of}:${choice.kind}:${choice.values.map(write).join(",")}`;
 }
 
@@ -75,6 +109,7 @@ export function filterFromText(text: string): Filter | null {
     if (comma < 0) return null;
     return { of, choice: { kind, low: value.slice(0, comma) || null, high: value.slice(comma + 1) || null } };
   }
+  if (kind === "inside") return lassoFromText(of, value);
   if (kind !== "in" && kind !== "not") return null;
   const read = (part: string): string | null => {
     try {
@@ -86,11 +121,25 @@ export function filterFromText(text: string): Filter | null {
   return { of, choice: { kind, values: value.split(",").map(read) } };
 }
 
+function lassoFromText(of: string, text: string): Filter | null {
+  const colon = text.indexOf(":");
+  if (colon < 1 || !of.startsWith(MAP)) return null;
+  const shapes = text
+    .slice(colon + 1)
+    .split(";")
+    .map((part): LassoShape => {
+      const taken = part.startsWith("x");
+      return { how: taken ? "take" : "add", corners: (taken ? part.slice(1) : part).split(",").map(Number) };
+    });
+  const good = shapes.every((shape) => shape.corners.length >= 6 && shape.corners.length % 2 === 0 && shape.corners.every(Number.isFinite));
+  return good ? { of, choice: { kind: "inside", owner: text.slice(0, colon), shapes } } : null;
+}
+
 /** Values after a click: plain adds or takes one, `only` leaves just it, `but` leaves all but it. null: no filter left. */
 export function toggled(choice: Choice | undefined, value: string | null, how: "toggle" | "only" | "but"): Choice | null {
   if (how === "but") return { kind: "not", values: [value] };
   if (how === "only") return { kind: "in", values: [value] };
-  if (!choice || choice.kind === "range") return { kind: "in", values: [value] };
+  if (!choice || choice.kind === "range" || choice.kind === "inside") return { kind: "in", values: [value] };
   const has = choice.values.includes(value);
   const values = has ? choice.values.filter((other) => other !== value) : [...choice.values, value];
   return values.length ? { kind: choice.kind, values } : null;
@@ -108,6 +157,10 @@ export function filterSays({ of, choice }: Filter): string {
     if (choice.low === null) return `${of} ≤ ${choice.high ?? ""}`;
     if (choice.high === null) return `${of} ≥ ${choice.low}`;
     return `${of} ${choice.low} – ${choice.high}`;
+  }
+  if (choice.kind === "inside") {
+    const many = choice.shapes.length;
+    return `${of.slice(MAP.length)}: ${many > 1 ? `${many} shapes` : "a shape"} on the map`;
   }
   const values = choice.values.map((value) => value ?? "none");
   const said = values.length > 3 ? `${values.slice(0, 2).join(", ")} +${values.length - 2}` : values.join(", ");

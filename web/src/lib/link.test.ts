@@ -19,6 +19,7 @@ describe("a link", () => {
   it.each<[string, Partial<Link>]>([
     ["a query", { q: "weather == 'rain' and a.any(score > .9)" }],
     ["filters", { filters: [{ of: "a.label", choice: { kind: "in", values: ["car, red", null, "50%:x"] } }, { of: "score", choice: { kind: "range", low: "0.5", high: null } }] }],
+    ["a lasso", { filters: [{ of: "map/looks", choice: { kind: "inside", owner: "sample", shapes: [{ how: "add", corners: [-5, 0, 9000, 0, 12, 10_040] }, { how: "take", corners: [-1, 2, 3, 4, 5, 6, 7, 8] }] } }] }],
     ["a version", { version: "v12" }],
     ["a sample", { page: "s", rest: ["193"], at: 193 }],
     ["looks", { size: 220, shape: "square", color: "outcome", hide: ["a", "b"], mode: "plots", least: 0 }],
@@ -28,9 +29,34 @@ describe("a link", () => {
     expect(there({ ...explore, ...change })).toEqual({ ...explore, ...change });
   });
 
+  it("leaves a lasso out that is none", () => {
+    for (const text of ["map/a:inside:sample:1,2,3", "map/a:inside:sample:1,2,3,4,5,x", "a.label:inside:sample:1,2,3,4,5,6", "map/a:inside:1,2"])
+      expect(filterFromText(text)).toBeNull();
+  });
+
   it("with nonsense falls back to the defaults", () => {
     expect(parseLink("/d/x", "size=huge&at=x&view=3d&f=::&least=9")).toEqual({ ...explore, dataset: "x" });
     expect(parseLink("/d/%E0%A4%A", "").dataset).toBe("%E0%A4%A");
+  });
+});
+
+describe("a lasso's condition", () => {
+  const add = { how: "add", corners: [0, 0, 5000, 0, 1234, 10_000] } as const;
+  const take = { how: "take", corners: [1, 1, 2, 1, 2, 2] } as const;
+  const of = (owner: string, shapes: readonly (typeof add | typeof take)[], objects?: string) =>
+    conditionOf({ of: "map/looks", choice: { kind: "inside", owner, shapes } }, "text", ["truth"], objects);
+  const inside = "inside('looks', [0, 0, 0.5, 0, 0.1234, 1])";
+  const less = "inside('looks', [0.0001, 0.0001, 0.0002, 0.0001, 0.0002, 0.0002])";
+
+  it("is its polygons", () => {
+    expect(of("sample", [add])).toBe(inside);
+    expect(of("sample", [add, add, take])).toBe(`((${inside} or ${inside}) and not ${less})`);
+    expect(of("sample", [take])).toBe(`not ${less}`);
+  });
+  it("is about what the points are", () => {
+    expect(of("truth", [add])).toBe(`truth.any(${inside})`);
+    expect(of("truth", [add], "truth")).toBe(inside);
+    expect(of("sample", [add], "truth")).toBe(inside);
   });
 });
 

@@ -30,7 +30,7 @@ export function typeOf(of: string, info: Pick<DatasetInfo, "columns" | "fields">
 export function viewSpec(link: Link, info: DatasetInfo, pinned: number | null): ViewSpec {
   const fields = info.fields.map((field) => field.name);
   const objects = fields.includes(link.objects) ? link.objects : undefined;
-  const ofTiles = (filter: Filter): boolean => objects !== undefined && filter.of.startsWith(`${objects}.`);
+  const ofTiles = (filter: Filter): boolean => objects !== undefined && (filter.choice.kind === "inside" ? filter.choice.owner === objects : filter.of.startsWith(`${objects}.`));
   const filters = link.filters
     .filter((filter) => !ofTiles(filter))
     .map((filter) => ({ control: filter.of, where: conditionOf(filter, typeOf(filter.of, info), fields) }));

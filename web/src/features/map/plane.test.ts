@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { combined, idsQuery, moved, nearest, onScreen, type Points, rectangle, WHOLE, within, zoomed } from "./plane";
+import { type Corner, moved, nearest, onMap, onScreen, outline, type Points, rectangle, simplified, stepped, WHOLE, withShape, zoomed } from "./plane";
 
 const screen = { wide: 1000, high: 500 };
 const points: Points = { x: Uint16Array.of(0, 32768, 65535), y: Uint16Array.of(0, 32768, 65535), id: Float64Array.of(7, 8, 9) };
@@ -33,20 +33,40 @@ describe("choosing", () => {
     expect(nearest(points, WHOLE, screen, 600, 252, 8)).toBe(-1);
     expect(nearest(points, WHOLE, screen, 503, 252, 8, Uint8Array.of(1, 0, 1))).toBe(-1);
   });
-  it("takes what lies in a rectangle or a lasso", () => {
-    expect(within(points, WHOLE, screen, rectangle([600, 0], [400, 400]))).toEqual([1]);
-    expect(within(points, WHOLE, screen, [[600, 499], [999, 499], [999, 200]])).toEqual([]);
-    expect(within(points, WHOLE, screen, [[0, 499], [600, 499], [600, 200], [0, 200]])).toEqual([0, 1]);
-    expect(within(points, WHOLE, screen, [[0, 0], [1, 1]])).toEqual([]);
+});
+
+describe("a lasso", () => {
+  it("is kept in places of the map, and drawn from them again", () => {
+    const look = zoomed(WHOLE, screen, 300, 100, 2.5);
+    const shape = rectangle([200, 100], [640, 400]);
+    const corners = onMap(shape, look, screen);
+    const back = outline(corners, look, screen).split(" ").map((pair) => pair.split(",").map(Number));
+    back.forEach(([x, y], i) => {
+      expect(Math.abs((x ?? 0) - (shape[i]?.[0] ?? 0))).toBeLessThan(0.3);
+      expect(Math.abs((y ?? 0) - (shape[i]?.[1] ?? 0))).toBeLessThan(0.3);
+    });
+    expect(onMap([[50, 475], [950, 25]], WHOLE, screen)).toEqual([0, 0, 10_000, 10_000]);
   });
-  it("adds and takes away", () => {
-    expect([...combined(new Set([1, 2]), [3], "add")]).toEqual([1, 2, 3]);
-    expect([...combined(new Set([1, 2]), [2], "take")]).toEqual([1]);
-    expect([...combined(new Set([1, 2]), [2], "only")]).toEqual([2]);
+  it("loses corners that say nothing, and never has too many", () => {
+    const line: Corner[] = [[0, 0], [10, 0.1], [20, 0], [20, 20], [0, 20]];
+    expect(simplified(line)).toEqual([[0, 0], [20, 0], [20, 20], [0, 20]]);
+    const wild: Corner[] = Array.from({ length: 2000 }, (_, i) => [i, (i * 7919) % 400]);
+    expect(simplified(wild).length).toBeLessThanOrEqual(160);
   });
-  it("is a condition as long as it can be read", () => {
-    expect(idsQuery([9, 7])).toBe("id in [7, 9]");
-    expect(idsQuery([9, 7], "truth")).toBe("truth.any(id in [7, 9])");
-    expect(idsQuery(Array.from({ length: 5000 }, (_, i) => i))).toBeNull();
+  it("begins anew, adds, or takes away", () => {
+    const a = [0, 0, 1, 0, 1, 1];
+    const one = withShape(null, "sample", a, "add");
+    expect(one).toEqual({ kind: "inside", owner: "sample", shapes: [{ how: "add", corners: a }] });
+    expect(withShape(one, "sample", a, "take")?.shapes.map((shape) => shape.how)).toEqual(["add", "take"]);
+    expect(withShape(one, "sample", a, "only")?.shapes.length).toBe(1);
+    expect(withShape(one, "sample", [0, 0, 1, 1], "add")).toBeNull();
+  });
+  it("can be a rectangle that arrows move", () => {
+    const first = stepped(null, screen, "ArrowLeft", false);
+    expect(first).toEqual([400, 200, 200, 100]);
+    expect(stepped(first, screen, "ArrowLeft", false)).toEqual([384, 200, 200, 100]);
+    expect(stepped(first, screen, "ArrowDown", true)).toEqual([400, 200, 200, 116]);
+    expect(stepped([0, 0, 16, 16], screen, "ArrowUp", true)).toEqual([0, 0, 16, 16]);
+    expect(stepped(first, screen, "a", false)).toBeNull();
   });
 });

@@ -1,3 +1,5 @@
+import type { Lasso } from "../../lib/filter";
+
 /** Points on a plane, in 0 … 65535 on both sides: where they are on the screen, and which lie in what was drawn. */
 export interface Points {
   readonly x: Uint16Array;
@@ -60,41 +62,65 @@ export function rectangle([x0, y0]: Corner, [x1, y1]: Corner): Corner[] {
   return [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]; // prettier-ignore
 }
 
-/** Rows of the points inside a shape drawn on the screen (even-odd); `allowed`: 0 where a point may not be taken. */
-export function within(points: Points, look: Look, screen: Screen, shape: readonly Corner[], allowed?: Uint8Array): number[] {
-  if (shape.length < 3) return [];
-  const { ax, bx, ay, by } = onScreen(look, screen);
-  const xs = shape.map(([x]) => x);
-  const ys = shape.map(([, y]) => y);
-  const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-  const found: number[] = [];
-  for (let i = 0; i < points.x.length; i++) {
-    if (allowed?.[i] === 0) continue;
-    const [px, py] = [(points.x[i] ?? 0) * ax + bx, (points.y[i] ?? 0) * ay + by];
-    if (px < left || px > right || py < top || py > bottom) continue;
-    let inside = false;
-    for (let a = 0, b = shape.length - 1; a < shape.length; b = a++) {
-      const [xa, ya, xb, yb] = [xs[a] ?? 0, ys[a] ?? 0, xs[b] ?? 0, ys[b] ?? 0];
-      if (ya > py !== yb > py && px < ((xb - xa) * (py - ya)) / (yb - ya) + xa) inside = !inside;
-    }
-    if (inside) found.push(i);
+const MOST_CORNERS = 160;
+
+/** A drawn line with fewer corners: those that lie nearly on the line between two others are left out. */
+export function simplified(shape: readonly Corner[], tolerance = 1.5): readonly Corner[] {
+  const kept = thinned(shape, tolerance);
+  return kept.length > MOST_CORNERS ? simplified(shape, tolerance * 2) : kept;
+}
+
+function thinned(shape: readonly Corner[], tolerance: number): Corner[] {
+  const [first, last] = [shape[0], shape.at(-1)];
+  if (!first || !last || shape.length < 3) return [...shape];
+  let [far, at] = [0, 0];
+  const [dx, dy] = [last[0] - first[0], last[1] - first[1]];
+  const length = Math.hypot(dx, dy);
+  for (let i = 1; i < shape.length - 1; i++) {
+    const [x, y] = shape[i] ?? first;
+    const off = length ? Math.abs((x - first[0]) * dy - (y - first[1]) * dx) / length : Math.hypot(x - first[0], y - first[1]);
+    if (off > far) [far, at] = [off, i];
   }
-  return found;
+  if (far <= tolerance) return [first, last];
+  return [...thinned(shape.slice(0, at + 1), tolerance).slice(0, -1), ...thinned(shape.slice(at), tolerance)];
 }
 
-/** What is chosen after another shape: it alone, added, or taken away. */
-export function combined(before: ReadonlySet<number>, rows: readonly number[], how: "only" | "add" | "take"): Set<number> {
-  if (how === "only") return new Set(rows);
-  const next = new Set(before);
-  for (const row of rows) how === "add" ? next.add(row) : next.delete(row);
-  return next;
+const SHARES = 10_000;
+
+/** Corners on the screen as places of the map: x, y, x, y, … in ten-thousandths. */
+export function onMap(shape: readonly Corner[], look: Look, screen: Screen): number[] {
+  const { ax, bx, ay, by } = onScreen(look, screen);
+  return shape.flatMap(([x, y]) => [(x - bx) / ax, (y - by) / ay]).map((at) => Math.round((at / SPAN) * SHARES) || 0); // no -0
 }
 
-const LONGEST = 19_000;
+/** The other way: corners of the map as the `points` of an SVG polygon. */
+export function outline(corners: readonly number[], look: Look, screen: Screen): string {
+  const { ax, bx, ay, by } = onScreen(look, screen);
+  const at = (i: number): number => ((corners[i] ?? 0) / SHARES) * SPAN;
+  return Array.from({ length: corners.length >> 1 }, (_, i) => `${(at(2 * i) * ax + bx).toFixed(1)},${(at(2 * i + 1) * ay + by).toFixed(1)}`).join(" ");
+}
 
-/** The condition on samples for some ids, of samples or of objects of a field; null where it is longer than the server reads. */
-export function idsQuery(ids: readonly number[], owner = "sample"): string | null {
-  const own = `id in [${[...ids].sort((a, b) => a - b).join(", ")}]`;
-  const text = owner === "sample" ? own : `${owner}.any(${own})`;
-  return text.length > LONGEST ? null : text;
+/** The lasso after another shape: it alone, added, or taken away. null: the shape has no inside. */
+export function withShape(before: Lasso | null, owner: string, corners: readonly number[], how: "only" | "add" | "take"): Lasso | null {
+  if (corners.length < 6) return null;
+  const shape = { how: how === "take" ? "take" : "add", corners } as const;
+  return { kind: "inside", owner, shapes: how === "only" || !before ? [shape] : [...before.shapes, shape] };
+}
+
+const STEP = 16;
+
+/** A rectangle x, y, w, h on the screen after an arrow: moved, or made larger or smaller; null for another key. */
+export function stepped(
+  before: readonly [number, number, number, number] | null,
+  { wide, high }: Screen,
+  key: string,
+  sized: boolean,
+): readonly [number, number, number, number] | null {
+  const dx = key === "ArrowLeft" ? -STEP : key === "ArrowRight" ? STEP : 0;
+  const dy = key === "ArrowUp" ? -STEP : key === "ArrowDown" ? STEP : 0;
+  if (!dx && !dy) return null;
+  const [x, y, w, h] = before ?? [wide * 0.4, high * 0.4, wide * 0.2, high * 0.2];
+  if (!before) return [x, y, w, h];
+  if (sized) return [x, y, Math.max(STEP, Math.min(wide - x, w + dx)), Math.max(STEP, Math.min(high - y, h + dy))];
+  return [Math.max(0, Math.min(wide - w, x + dx)), Math.max(0, Math.min(high - h, y + dy)), w, h];
 }
