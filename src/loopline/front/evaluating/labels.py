@@ -1,4 +1,4 @@
-"""Classification, regression and tracking of label fields. Maps of pixels are next door, in `maps.py`.
+"""Classification of label fields: one class a sample, several, or one yes-or-no question.
 
 Classes are those of the truth, then those that only the predictions have: to predict a class that the truth does not
 know is an error like any other.
@@ -7,31 +7,28 @@ know is an error like any other.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loopline.errors import BadValue
+from loopline.errors import BadValue, near
 from loopline.front.evaluating.protocol import Answer, Protocol, Question, match_rows, options_of, tally
 from loopline.front.evaluating.sides import read_rows, refuse_nothing, two_fields
 from loopline.kernel.schema import LabelField
-from loopline.metrics import classification, multilabel, regression, tracking
-from loopline.metrics._arrays import NAN, AnyArray, FloatArray
-from loopline.metrics._clear import ClearPairs
+from loopline.metrics import classification, multilabel
+from loopline.metrics._arrays import NAN, AnyArray, BoolArray, FloatArray
 from loopline.metrics._labels import paired
 from loopline.metrics.calibration import Reliability, reliability
 from loopline.metrics.classification import ClassScores
 from loopline.metrics.record import Numbers
-from loopline.metrics.resample_classes import weighed_classes, weighed_sets
-from loopline.metrics.resample_values import weighed_values, weighed_videos
-from loopline.metrics.tracking import TrackingOptions
+from loopline.metrics.resample_classes import weighed_answers, weighed_classes, weighed_sets
 
 Sides = tuple[pa.Table, pa.Table]
 
 
-def _read(question: Question, *needed: str) -> tuple[Sides, tuple[LabelField, LabelField]]:
+def usable_rows(question: Question, *needed: str) -> tuple[Sides, tuple[LabelField, LabelField]]:
     """Label rows of both fields, by object id; those that lack a needed value are an error, or left out."""
     fields = two_fields(question.view, question.truth, question.predicted)
     rows = []
@@ -114,7 +111,7 @@ class ClassRows:
 
 def class_rows(question: Question) -> ClassRows:
     """The rows that a classification of one or several classes measures."""
-    sides, fields = _read(question, "label")
+    sides, fields = usable_rows(question, "label")
     return ClassRows(*sides, _classes(sides, fields))
 
 
@@ -128,7 +125,7 @@ class NoOptions:
 
 def measure_classification(question: Question) -> Answer:
     options_of(NoOptions(), question.options)
-    sides, fields = _read(question, "label")
+    sides, fields = usable_rows(question, "label")
     names = _classes(sides, fields)
     answers = classification.answers_of_tables((paired(*sides),), names)
     report = classification.classification_report(answers.truth, answers.predicted, names, scores=answers.scores)
@@ -179,11 +176,11 @@ def _label_matches(truth: pa.Table, predicted: pa.Table, said: AnyArray) -> tupl
     width = len(names) + 1
     true_key = true_samples * width + pc.index_in(true_labels, value_set=names).to_numpy()
     key = samples * width + pc.index_in(labels, value_set=names).to_numpy()
-    partner = _find(key, true_key, true_ids)
+    partner = found_under(key, true_key, true_ids)
     partner = np.where(said, partner, -1)
     hit = partner >= 0
     outcome = np.where(said, np.where(hit, "tp", "fp"), "ignored")
-    back = _find(true_key, key[hit], ids[hit])
+    back = found_under(true_key, key[hit], ids[hit])
     true_outcome = np.where(back >= 0, "tp", "fn")
     none = np.full(len(ids), NAN), np.full(len(true_ids), NAN)
     table = pa.concat_tables(
@@ -195,7 +192,7 @@ def _label_matches(truth: pa.Table, predicted: pa.Table, said: AnyArray) -> tupl
     return table, hit
 
 
-def _find(wanted: AnyArray, keys: AnyArray, values: AnyArray) -> AnyArray:
+def found_under(wanted: AnyArray, keys: AnyArray, values: AnyArray) -> AnyArray:
     """The value under each wanted key, -1 where there is none."""
     if not len(keys):
         return np.full(len(wanted), -1)
@@ -223,7 +220,7 @@ class MultilabelOptions:
 
 def measure_multilabel(question: Question) -> Answer:
     options = options_of(MultilabelOptions(), question.options)
-    sides, fields = _read(question, "label")
+    sides, fields = usable_rows(question, "label")
     names = _classes(sides, fields)
     sets = multilabel.sets_of_tables((paired(*sides),), names, threshold=options.threshold)
     report = multilabel.multilabel_report(sets.truth, sets.predicted, names, scores=sets.scores)
@@ -245,108 +242,80 @@ def measure_multilabel(question: Question) -> Answer:
     )
 
 
-# -- one number a sample
+# -- one yes-or-no question
 
 
 @dataclass(frozen=True, slots=True)
-class RegressionOptions:
-    """tolerance: a prediction that is off by no more is right; None: nothing is right or wrong, only off."""
+class BinaryOptions:
+    """positive: the class that is asked for; "": the first of the truth's · threshold: yes from this score on ·
+    absent: what a sample without a true row is: left out, or a no."""
 
-    tolerance: float | None = None
+    positive: str = ""
+    threshold: float = 0.5
+    absent: Literal["left_out", "no"] = "left_out"
 
 
-def measure_regression(question: Question) -> Answer:
-    options = options_of(RegressionOptions(), question.options)
-    sides, _ = _read(question, "value")
-    pairs = regression.pairs_of_tables(((sides[0].drop_columns("label"), sides[1].drop_columns("label")),))
-    report = regression.regression_report(pairs.truth, pairs.predicted, unpaired=pairs.unpaired)
-    matches = _value_matches(sides, pairs, options.tolerance)
-    return Answer(
-        report=report,
-        numbers=report.numbers(),
-        counts=tally(matches) if options.tolerance is not None else {},
-        matches=matches,
-        weighed=lambda: weighed_values(pairs.sample_id, pairs.truth, pairs.predicted),
+class YesOrNo(NamedTuple):
+    """One question over samples with rising ids (m,): the class, whether it is there, and its score, (m,) each."""
+
+    positive: str
+    sample_id: AnyArray
+    truth: BoolArray
+    scores: FloatArray
+
+
+def yes_or_no(question: Question, rows: ClassRows) -> YesOrNo:
+    """What a binary classification measures: the score of the class in each sample. Where only the other of two classes
+    has a row, the score is what that one leaves of 1; without a row it is 0. Raises BadValue for an unknown class."""
+    options = options_of(BinaryOptions(), question.options)
+    positive = options.positive or rows.classes[0]
+    if positive not in rows.classes:
+        raise BadValue(f'there is no class "{positive}"', hint=near(positive, rows.classes))
+    sides = rows.truth["sample_id"].to_numpy(), rows.predicted["sample_id"].to_numpy()
+    samples = np.unique(sides[0] if options.absent == "left_out" else question.view.ids())
+    yes = [pc.equal(side["label"], positive).to_numpy(zero_copy_only=False) for side in (rows.truth, rows.predicted)]
+    truth = np.isin(samples, sides[0][yes[0]])
+    score = _score(rows.predicted)
+    kept = np.isin(sides[1], samples)
+    at = np.searchsorted(samples, sides[1][kept])
+    own, other = np.full(len(samples), -np.inf), np.full(len(samples), -np.inf)
+    for best, mine in ((own, yes[1][kept]), (other, ~yes[1][kept])):
+        np.maximum.at(best, at[mine], score[kept][mine])
+    rest = 1 - np.clip(other, 0, 1) if len(rows.classes) == 2 else np.zeros(len(samples))
+    rest[np.isinf(other)] = 0.0
+    return YesOrNo(positive, samples, truth, np.where(np.isinf(own), rest, own))
+
+
+def measure_binary(question: Question) -> Answer:
+    options = options_of(BinaryOptions(), question.options)
+    rows = class_rows(question)
+    asked = yes_or_no(question, rows)
+    report = multilabel.binary_report(asked.truth, asked.scores, threshold=options.threshold)
+    said = asked.scores >= options.threshold
+    truth, predicted = (
+        table.filter(pc.and_(pc.equal(table["label"], asked.positive), pa.array(np.isin(table["sample_id"], asked[1]))))
+        for table in (rows.truth, rows.predicted)
     )
-
-
-def _value_matches(sides: Sides, pairs: regression.Pairs, tolerance: float | None) -> pa.Table:
-    """How far each number is `off`, and whether that is right; a number without a partner is ignored."""
-    off = pairs.predicted - pairs.truth
-    ids = [table["id"].to_numpy() for table in sides]
-    samples = [table["sample_id"].to_numpy() for table in sides]
-    tables = []
-    for side, mine, other, wrong in (("truth", 0, 1, "fn"), ("predicted", 1, 0, "fp")):
-        place = np.minimum(np.searchsorted(pairs.sample_id, samples[mine]), max(len(off) - 1, 0))
-        paired_up = np.isin(samples[mine], pairs.sample_id)
-        own = np.where(paired_up, off[place], NAN) if len(off) else np.full(len(ids[mine]), NAN)
-        judged = np.where(np.abs(own) <= (tolerance or 0.0), "tp", wrong)
-        outcome = np.where(paired_up & (tolerance is not None), judged, "ignored")
-        partner = np.where(paired_up, _find(samples[mine], samples[other], ids[other]), -1)
-        rows = match_rows(side, ids[mine], samples[mine], outcome, partner, np.full(len(own), NAN))
-        tables.append(rows.append_column("off", pa.array(own, pa.float64(), mask=np.isnan(own))))
-    return pa.concat_tables(tables)
-
-
-# -- tracks
-
-
-def measure_tracking(question: Question) -> Answer:
-    """Videos, and sequences of pictures: samples with the columns `sequence` and `frame_index`."""
-    options = options_of(TrackingOptions(), {"iou_threshold": question.iou, **question.options})
-    fields = two_fields(question.view, question.truth, question.predicted)
-    rows = []
-    pictures = {"sequence", "frame_index"} <= set(question.view.schema.sample_columns())
-    for field in fields:
-        if not {"track_id", "x", "y", "w", "h"} <= set(field.columns()):
-            raise BadValue(f"{field.name} holds {field.kind} labels, which have no boxes and tracks")
-        names = ["id", "sample_id", "frame", "track_id", "label", "x", "y", "w", "h"]
-        extra = ["sample.sequence", "sample.frame_index"] if pictures else []
-        table = question.view.objects(field.name).to_arrow([*names, *extra])
-        rows.append(table)
-    refuse_nothing(question.view, rows, fields)
-    videos = _by_sequence(rows) if pictures else rows
-    terms, video, pairs = tracking.terms_of_tables(videos[0], videos[1], options)
-    report = tracking.finish(terms, options)
-    matches = _track_matches(rows[0], rows[1], pairs)
+    matches, _ = _label_matches(truth, predicted, _score(predicted) >= options.threshold)
+    cells = np.bincount(2 * ~asked.truth + ~said, minlength=4).reshape(2, 2)
+    within = bool(((asked.scores >= 0) & (asked.scores <= 1)).all())
     return Answer(
         report=report,
-        numbers=report.numbers(),
+        numbers={**report.numbers(), "samples": float(len(asked.truth))},
+        classes=(asked.positive, f"not {asked.positive}"),
         counts=tally(matches),
         matches=matches,
-        weighed=lambda: weighed_videos(terms, video, options),
+        confusion=cells.astype(np.int64),
+        reliability=reliability(asked.scores, asked.truth) if within else None,
+        weighed=lambda: weighed_answers(asked.sample_id, asked.truth, asked.scores, threshold=options.threshold),
     )
 
 
-def _track_matches(truth: pa.Table, predicted: pa.Table, pairs: ClearPairs) -> pa.Table:
-    """Outcomes of the boxes of tracks, as CLEAR counts them."""
-    sides = []
-    for side, mine, own, theirs, other in (
-        ("truth", truth, pairs.true, predicted, pairs.predicted),
-        ("predicted", predicted, pairs.predicted, truth, pairs.true),
-    ):
-        partner, iou = np.full(len(mine), -1, np.int64), np.full(len(mine), NAN)
-        partner[own], iou[own] = theirs["id"].to_numpy()[other], pairs.iou
-        outcome = np.where(partner >= 0, "tp", "fn" if side == "truth" else "fp")
-        sides.append(match_rows(side, mine["id"].to_numpy(), mine["sample_id"].to_numpy(), outcome, partner, iou))
-    return pa.concat_tables(sides)
-
-
-def _by_sequence(tables: list[pa.Table]) -> list[pa.Table]:
-    """Pictures of one sequence as frames of one video. A sample without a sequence is a video of its own."""
-    names = [pc.coalesce(t["sample.sequence"], t["sample_id"].cast(pa.string())) for t in tables]
-    known = pa.array(sorted({name for column in names for name in column.unique().to_pylist()}), pa.string())
-    return [
-        table.drop_columns(["sample.sequence", "sample.frame_index", "sample_id", "frame"])
-        .append_column("sample_id", pc.index_in(name, value_set=known).cast(pa.int64()))
-        .append_column("frame", pc.coalesce(table["frame"], table["sample.frame_index"]))
-        for table, name in zip(tables, names, strict=True)
-    ]
+# -- the list
 
 
 PROTOCOLS: Final = (
     Protocol("classification", "classification", ("class",), NoOptions(), measure_classification),
+    Protocol("binary", "classification", (), BinaryOptions(), measure_binary),
     Protocol("multilabel", "multilabel", (), MultilabelOptions(), measure_multilabel),
-    Protocol("regression", "regression", ("value",), RegressionOptions(), measure_regression),
-    Protocol("tracking", "tracking", (), TrackingOptions(), measure_tracking),
 )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from loopline.errors import BadValue, UnknownField, near
-from loopline.front.evaluating import claiming, detection, labels, maps
+from loopline.front.evaluating import claiming, detection, labels, maps, values
 from loopline.front.evaluating.protocol import Answer, Protocol, Question
 from loopline.front.evaluating.sides import refuse_nothing, two_fields
 from loopline.front.evaluating.slicing import Part
@@ -18,7 +18,10 @@ from loopline.metrics.record import SliceNumbers
 
 def protocols() -> dict[str, Protocol]:
     """Every way to measure, by name."""
-    return {p.name: p for p in (*detection.PROTOCOLS, *claiming.PROTOCOLS, *labels.PROTOCOLS, *maps.PROTOCOLS)}
+    return {
+        p.name: p
+        for p in (*detection.PROTOCOLS, *claiming.PROTOCOLS, *labels.PROTOCOLS, *values.PROTOCOLS, *maps.PROTOCOLS)
+    }
 
 
 def protocol_for(name: str | None, truth: LabelField) -> Protocol:

@@ -5,6 +5,7 @@ Detection       a prediction counts where its outcome is tp or fp, at the evalua
                 evaluation without them.
 Classification  all classes together: the answer with the best score is given from the threshold on, else none. One
                 class: yes from the threshold on, whatever the other classes have.
+One question    yes from the threshold on, in every sample, also in those that only have a row of the other class.
 Several classes a sample: yes from the threshold on, by class or with one threshold for all.
 """
 
@@ -21,7 +22,7 @@ import pyarrow.compute as pc
 
 from loopline.errors import BadValue, near
 from loopline.front.evaluating.judged import Judged
-from loopline.front.evaluating.labels import class_rows
+from loopline.front.evaluating.labels import class_rows, yes_or_no
 from loopline.metrics._arrays import AnyArray, BoolArray, FloatArray, IntArray
 from loopline.metrics.calibration import best_cost_threshold, best_f1_threshold
 from loopline.metrics.ranking import threshold_counts
@@ -164,6 +165,11 @@ def _of_objects(evaluation: Judged) -> Scored:
 
 def _of_classes(evaluation: Judged) -> Scored:
     rows = class_rows(evaluation.question)
+    if evaluation.record.protocol == "binary":
+        asked = yes_or_no(evaluation.question, rows)
+        place = np.zeros(len(asked.truth), np.int64)
+        everything = np.ones(len(place), bool)
+        return Scored((asked.positive,), place, asked.scores, asked.truth, everything, place[asked.truth])
     score, right = rows.scores(), rows.right()
     pooled = rows.answers() if evaluation.record.task == "classification" else np.ones(len(score), bool)
     # Where a sample has one class twice, the better score speaks.
