@@ -18,6 +18,7 @@ from loopline.errors import FormatError, MediaError
 from loopline.formats._columns import json_text
 from loopline.formats._fields import chosen
 from loopline.formats._files import new_folder
+from loopline.formats._mask_read import table_of
 from loopline.formats._parts import by_split, folder_names
 from loopline.formats._pictures import Label, Picture, Pictures, key_of
 from loopline.formats._place import MISSING, REMOTE, Media, checked
@@ -29,13 +30,18 @@ from loopline.media.references import is_url, media_file
 
 Layout = Literal["parquet", "disk"]
 
+MAPS: Final = "annotation"
+"""The column of class maps, as data sets of the hub call it."""
+ID2LABEL: Final = "id2label.json"
+OURS: Final = b"loopline"  # key of the table's metadata
+
 _ROWS: Final = 64  # pictures in memory at once, and in a row group
 _SHARD_BYTES: Final = 500_000_000
-_HOLDS: Final = frozenset({"score", "area", "iscrowd", "track_id", "rotation", "polygons", "keypoints"})
+_HOLDS: Final = frozenset({"score", "area", "iscrowd", "track_id", "rotation", "polygons", "keypoints", "mask"})
 _DTYPES: Final = {"text": "string", "int": "int64", "float": "float64", "bool": "bool", "time": "string"}
 _ARROW: Final = {"string": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_()}
 _BUILT_IN: Final = {"area": "float", "iscrowd": "bool", "score": "float", "track_id": "int", "rotation": "float"}
-_FIXED: Final = ("image", "width", "height", "tags", "objects", "label", "labels")
+_FIXED: Final = ("image", "width", "height", "tags", "objects", "label", "labels", MAPS)
 
 Feature = Mapping[str, Any]
 
@@ -48,7 +54,7 @@ def write(
     layout: Layout = "parquet",
     media: Media = "copy",
 ) -> Written:
-    """Write a box field, a class field, or both.
+    """Write a box field, a class field and a field of class maps, each or together.
 
     layout  "parquet": data/<split>-00000-of-00001.parquet and README.md, for load_dataset(folder) and for the hub;
             "disk": Arrow files as save_to_disk makes them, for load_from_disk(folder)
@@ -56,12 +62,13 @@ def write(
             they are
 
     Split val is called validation, as there. Where no sample has a split, all are "train". One class a picture is a
-    ClassLabel `label`, several are a list of them, `labels`.
+    ClassLabel `label`, several are a list of them, `labels`. Class maps are a second column of pictures, `annotation`;
+    their classes are in id2label.json.
     Raises FormatError for other kinds of labels, or two fields of one kind.
     """
     if layout not in ("parquet", "disk"):
         raise FormatError(f'layout="{layout}" is not known', hint='one of: "parquet", "disk"')
-    mine = chosen(what.schema, fields, {"box", "class"}, "Hugging Face")
+    mine = chosen(what.schema, fields, {"box", "class", "mask"}, "Hugging Face")
     writer = _Writer(what, mine, _shape(what, mine), checked(media))
     parts = by_split(what) or {"train": what}
     names = folder_names("validation" if split == "val" else split for split in parts)
@@ -72,6 +79,8 @@ def write(
             (folder / "dataset_dict.json").write_bytes(pretty({"splits": list(writer.rows)}))
         else:
             (folder / "README.md").write_bytes(_readme(list(writer.rows)))
+        if (maps := writer.shape.maps) is not None:
+            (folder / ID2LABEL).write_bytes(pretty({str(row.id): row.name for row in table_of(maps)}))
     return Written([target], writer.samples, writer.objects, {k: n for k, n in sorted(writer.lost.items()) if n})
 
 
@@ -85,6 +94,7 @@ class _Shape:
     attributes: Mapping[str, str]
     box: LabelField | None
     classes: LabelField | None
+    maps: LabelField | None
 
     @property
     def features(self) -> dict[str, Feature]:
@@ -97,7 +107,8 @@ class _Shape:
     def schema(self) -> pa.Schema:
         head = msgspec.json.encode({"info": {"features": self.features}})
         kinds = [(name, _arrow_type(feature)) for name, feature in self.features.items()]
-        return pa.schema(kinds, metadata={b"huggingface": head})
+        more = {} if self.maps is None else {OURS: msgspec.json.encode({MAPS: dict(self.maps.meta.get("mask", {}))})}
+        return pa.schema(kinds, metadata={b"huggingface": head, **more})
 
 
 def _value(dtype: str) -> Feature:
@@ -124,10 +135,13 @@ def _arrow_type(feature: Feature) -> pa.DataType:
 def _shape(what: Exportable, fields: Sequence[LabelField]) -> _Shape:
     box = next((f for f in fields if f.kind == "box"), None)
     classes = next((f for f in fields if f.kind == "class"), None)
+    maps = next((f for f in fields if f.kind == "mask"), None)
     top: dict[str, Feature] = {"image": {"_type": "Image"}, "width": _value("int64"), "height": _value("int64")}
     if classes is not None:
         names = {"names": list(classes.classes), "_type": "ClassLabel"}
         top |= {"labels": _list(names)} if _several(what, classes.name) else {"label": names}
+    if maps is not None:
+        top[MAPS] = {"_type": "Image"}
     top["tags"] = _list(_value("string"))
     columns: dict[str, str] = {}
     for column in what.schema.columns:
@@ -148,7 +162,7 @@ def _shape(what: Exportable, fields: Sequence[LabelField]) -> _Shape:
             taken = {*objects, "bbox", "category", "segmentation", "keypoints", *_BUILT_IN}
             attributes[key_of(attribute)] = name = unique_name(key_of(attribute), taken)
             objects[name] = _value(_DTYPES.get(attribute.type, "string"))
-    return _Shape(top, objects, columns, attributes, box, classes)
+    return _Shape(top, objects, columns, attributes, box, classes, maps)
 
 
 def _filled(what: Exportable, box: LabelField) -> set[str]:
@@ -248,8 +262,13 @@ class _Writer:
                     pictures.lost["scores"] += "score" in one.values
                     for name in one.attributes:
                         pictures.lost[f"attribute {name}"] += 1
+        if shape.maps is not None:
+            blobs = [one.values["mask"] for one in picture.labels if one.kind == "mask" and one.values.get("mask")]
+            row[MAPS] = {"bytes": blobs[0], "path": None} if blobs else None
+            pictures.lost["masks"] += max(0, len(blobs) - 1)
         if shape.box is not None:
             made = [self._object(one, shape.box) for one in picture.labels if one.kind == "box"]
+            pictures.lost["masks"] += sum("mask" in one.values for one in picture.labels if one.kind == "box")
             row["objects"] = {name: [one.get(name) for one in made] for name in shape.objects}
         return row
 

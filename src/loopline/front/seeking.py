@@ -62,9 +62,10 @@ class _Index:
     def ending_in(self, path: str) -> list[str]:
         """Files, relative to the folder, that are the path or end in it."""
         if self.names is None:
-            self.names = found = {}
+            found: dict[str, list[str]] = {}
             for number, name in enumerate(files_under(self.folder)):
                 if number >= _MOST:
                     break
                 found.setdefault(name.rpartition("/")[2], []).append(name)
+            self.names = found
         return sorted(n for n in self.names.get(path.rpartition("/")[2], ()) if f"/{n}".endswith(f"/{path}"))
