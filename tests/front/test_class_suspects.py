@@ -158,3 +158,28 @@ def test_mistakes_that_people_confirmed_rank_first_in_a_data_set_that_was_added(
     found = {int(place[r["sample_id"]]) for r in ours if r["kind"] == "mislabelled"}
     assert len(found) == 111
     assert len(found & set(confirmed["cleanlab_issue_test_indices_ranked"])) >= 110
+
+
+def test_of_several_classes_a_sample_some_are_missing_and_some_spurious(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    there = rng.random((30, 2)) < 0.5
+    there[0], there[1] = [True, False], [False, True]
+    given = there.copy()
+    given[0, 0], given[1, 0] = False, True  # sample 1 lacks its cat, sample 2 has one too many
+    place, label = np.nonzero(given)
+    ds = data_set(tmp_path, [], pictures=30)
+    add_rows(ds, "true", "class", {"sample": (place + 1).tolist(), "label": [NAMES[k] for k in label]})
+    said = {
+        "sample": np.repeat(np.arange(1, 31), 2).tolist(),
+        "label": list(NAMES[:2]) * 30,
+        "score": np.where(there, 0.95, 0.08).ravel().tolist(),
+    }
+    add_rows(ds, "said", "class", said)
+    ev = ds.evaluate(truth="true", predicted="said", protocol="multilabel")
+    found = ev.suspects()
+    rows = [(r["sample_id"], r["kind"], r["label"], r["suggested_label"]) for r in found.table.to_pylist()]
+    assert rows == [(0, "missing", None, "cat"), (1, "spurious", "cat", None)]
+    assert found.table["reason"].to_pylist()[0] == "cat is not there, predicted with 0.95"
+    assert ev.explain() == {"suspect missing": 1, "suspect spurious": 1}
+    assert ds.where("said.any(ev1.suspect == 'missing')").ids().tolist() == [0]
+    assert ds.where("true.any(ev1.suspect == 'spurious')").ids().tolist() == [1]

@@ -164,3 +164,23 @@ def test_the_order_of_rows_and_the_names_of_classes_do_not_matter(seed: int, n: 
 def test_each_row_of_the_joint_sums_to_the_labels_there_are(seed: int, n: int) -> None:
     _, label, scores = noisy(np.random.default_rng(seed), n, 4, 0.3)
     assert confident.confident_joint(label, scores).sum(axis=1).tolist() == np.bincount(label, minlength=4).tolist()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_issues_of_several_classes_a_sample_agree_with_cleanlab(seed: int) -> None:
+    from cleanlab.multilabel_classification import filter as many
+
+    rng = np.random.default_rng(seed)
+    truth = rng.random((60, 3)) < 0.4
+    scores = np.clip(rng.normal(np.where(truth, 0.75, 0.25), 0.15), 0.01, 0.99)
+    given = truth ^ (rng.random(truth.shape) < 0.08)
+    given[:2] = [[True] * 3, [False] * 3]  # cleanlab wants both answers of each class
+    listed = [np.flatnonzero(row).tolist() for row in given]
+    theirs = many.find_multilabel_issues_per_class(listed, scores, n_jobs=1)
+    found = confident.find_set_issues(given, scores)
+    for k in range(3):
+        assert set(np.flatnonzero(theirs[:, k])) == set(found.row[found.label == k])
+    assert (np.diff(found.quality) >= 0).all()
+    own = scores[found.row, found.label]
+    np.testing.assert_allclose(found.quality, np.where(found.given, own, 1 - own))

@@ -22,6 +22,7 @@ from loopline.metrics._arrays import (
     BoolArray,
     FloatArray,
     IntArray,
+    booleans,
     codes,
     exact_mean,
     probabilities,
@@ -88,6 +89,43 @@ def find_label_issues(
     others[np.arange(row.size), label[row]] = -1
     suggested = others.argmax(axis=1) if row.size else row
     return LabelIssues(row, label[row], suggested.astype(np.int64), quality[row])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SetIssues:
+    """Classes of samples that are probably wrongly there or wrongly not, the worst first; ties by row, then class.
+
+    row (m,) int64 into the input · label (m,) int64 class index · given (m,) bool: it is there ·
+    quality (m,) float64 in [0, 1], low is bad
+    """
+
+    row: IntArray
+    label: IntArray
+    given: BoolArray
+    quality: FloatArray
+
+
+def find_set_issues(
+    given: npt.ArrayLike, scores: npt.ArrayLike, *, method: Method = "prune_by_noise_rate"
+) -> SetIssues:
+    """`find_label_issues` where a sample has several classes: each class is a question of its own, there or not.
+
+    Shapes  given (n, k) bool, scores (n, k) out-of-sample probabilities, a row need not sum to 1
+    Raises  BadValue as `find_label_issues` does. Source: cleanlab's multilabel_classification.
+    """
+    there, likely = booleans("given", given, ndim=2), probabilities("scores", scores, ndim=2)
+    same_length(given=there, scores=likely)
+    rows, labels, quality = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0)]
+    for k in range(there.shape[1] if there.ndim == 2 else 0):
+        both = np.stack([1 - likely[:, k], likely[:, k]], axis=1)
+        found = find_label_issues(there[:, k].astype(np.int64), both, method=method)
+        rows.append(found.row)
+        labels.append(np.full(len(found.row), k))
+        quality.append(found.quality)
+    row, label, bad = np.concatenate(rows), np.concatenate(labels), np.concatenate(quality)
+    order = np.lexsort((label, row, bad))
+    row, label = row[order], label[order]
+    return SetIssues(row, label, there[row, label] if len(row) else np.zeros(0, bool), bad[order])
 
 
 def label_quality(given: npt.ArrayLike, scores: npt.ArrayLike, *, rank_by: Ranking = "self_confidence") -> FloatArray:

@@ -11,15 +11,17 @@ import pyarrow.compute as pc
 
 from loopline.errors import BadValue
 from loopline.front.evaluating.judged import Judged
-from loopline.front.evaluating.labels import ClassRows, class_rows
+from loopline.front.evaluating.labels import ClassRows, class_rows, found_under
+from loopline.metrics import multilabel
 from loopline.metrics._arrays import AnyArray, FloatArray
-from loopline.metrics.confident import find_label_issues, label_quality
+from loopline.metrics._labels import paired
+from loopline.metrics.confident import find_label_issues, find_set_issues, label_quality
 from loopline.metrics.suspects import find_suspects, suspect_table
 from loopline.query.view import ObjectView, View
 
 KINDS: Final = ("missing", "misplaced", "mislabelled", "spurious", "doubtful")
-"""Of boxes the first four. Of classes the third and the last: the model names another class, but no more often than it
-is expected to be wrong there."""
+"""Of boxes the first four. Of one class a sample the third and the last: the model names another class, but no more often
+than it is expected to be wrong there. Of several classes a sample `missing` and `spurious`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,15 @@ class SuspectLabels:
 def suspects(evaluation: Judged) -> SuspectLabels:
     """Labels that speak against a believable prediction.
 
-    Raises BadValue unless boxes were measured by COCO's rules, or classes with a score, one true class a sample.
+    Raises BadValue unless boxes were measured by COCO's rules, or classes with a score.
     """
-    table = class_suspects(class_rows(evaluation.question)) if _one_class(evaluation) else _box_suspects(evaluation)
+    match evaluation.record.task:
+        case "classification":
+            table = class_suspects(class_rows(evaluation.question))
+        case "multilabel":
+            table = set_suspects(class_rows(evaluation.question))
+        case _:
+            table = _box_suspects(evaluation)
     now = View(evaluation.lake)
     missing = pc.equal(table["kind"], "missing")
     return SuspectLabels(
@@ -57,10 +65,6 @@ def suspects(evaluation: Judged) -> SuspectLabels:
         now.objects(evaluation.record.truth).select(table.filter(pc.invert(missing))["id"].to_pylist()),
         now.objects(evaluation.record.predicted).select(table.filter(missing)["prediction_id"].to_pylist()),
     )
-
-
-def _one_class(evaluation: Judged) -> bool:
-    return evaluation.record.task == "classification"
 
 
 def _box_suspects(evaluation: Judged) -> pa.Table:
@@ -117,6 +121,47 @@ def class_suspects(rows: ClassRows) -> pa.Table:
             "suggested_label": suggested,
             **{name: pa.nulls(count, pa.float64()) for name in "xywh"},
             "reason": pa.array(reasons, pa.string()),
+        }
+    )
+
+
+def set_suspects(rows: ClassRows) -> pa.Table:
+    """The table of SuspectLabels for several classes a sample: classes that are probably `missing` (on the prediction)
+    or `spurious`, by confident learning one class at a time (`metrics.confident.find_set_issues`).
+
+    Scores are believed as probabilities; a class without a predicted row has 0. Raises BadValue where a score is
+    missing, or is outside [0, 1].
+    """
+    rows.scores()  # says so where one is missing
+    sets = multilabel.sets_of_tables((paired(rows.truth, rows.predicted),), rows.classes)
+    assert sets.scores is not None
+    found = find_set_issues(sets.truth, sets.scores)
+    sample, key = sets.sample_id[found.row], sets.sample_id[found.row] * len(rows.classes) + found.label
+    true, guess = (
+        found_under(key, table["key"].to_numpy(), table["id"].to_numpy())
+        for table in (rows.sample_class(rows.truth), rows.sample_class(rows.predicted).sort_by("score"))
+    )
+    seen = ~found.given & (guess >= 0)
+    rows_kept = np.flatnonzero(found.given | seen)
+    label = pa.array(rows.classes, pa.string()).take(pa.array(found.label[rows_kept]))
+    given, sure = found.given[rows_kept], sets.scores[found.row, found.label][rows_kept]
+    count = len(rows_kept)
+    words = zip(label.to_pylist(), given.tolist(), sure.tolist(), strict=True)
+    return pa.table(
+        {
+            "kind": pa.array(np.where(given, "spurious", "missing").tolist(), pa.string()),
+            "score": pa.array(1 - found.quality[rows_kept], pa.float64()),
+            "sample_id": pa.array(sample[rows_kept], pa.int64()),
+            "frame": pa.nulls(count, pa.int32()),
+            "id": pa.array(true[rows_kept], pa.int64(), mask=~given),
+            "prediction_id": pa.array(guess[rows_kept], pa.int64(), mask=guess[rows_kept] < 0),
+            "label": pc.if_else(pa.array(given), label, pa.scalar(None, pa.string())),
+            "suggested_label": pc.if_else(pa.array(given), pa.scalar(None, pa.string()), label),
+            **{name: pa.nulls(count, pa.float64()) for name in "xywh"},
+            "reason": pa.array(
+                [f"{name} is {'there' if own else 'not there'}, predicted with {p:.2f}" for name, own, p in words],
+                pa.string(),
+            ),
         }
     )
 
