@@ -18,6 +18,7 @@ from loopline.server.ready import Ready
 from loopline.server.resident import Resident
 from loopline.server.views import Asked, ask, snapshot_of
 from loopline.server.wire import ViewSpec
+from loopline.server.words import WordSearch
 from loopline.store.lake import Lake
 
 
@@ -29,6 +30,7 @@ class Shown:
     dataset: Dataset
     resident: Resident
     ready: Ready
+    words: WordSearch
     infos: dict[int, Info] = field(default_factory=dict, repr=False, compare=False)
 
     def info(self, snapshot: int | None = None) -> Info:
@@ -58,7 +60,7 @@ class Shown:
         return View(self.lake, (), at)
 
     def ask(self, spec: ViewSpec) -> Asked:
-        return ask(self.resident, spec)
+        return ask(self.resident, spec, self.words)
 
 
 class Library:
@@ -113,5 +115,5 @@ class Library:
             if known is None or known.lake is not dataset.lake:
                 kept = KeptApart(self._kept)
                 resident = Resident(dataset.lake, kept)
-                known = self._shown[name] = Shown(name, dataset, resident, Ready(resident, kept))
+                known = self._shown[name] = Shown(name, dataset, resident, Ready(resident, kept), WordSearch(dataset))
             return known

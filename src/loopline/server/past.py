@@ -14,7 +14,6 @@ from loopline.server.kept import Kept
 from loopline.server.library import Shown
 from loopline.server.resident import Ids
 from loopline.server.samples import scalar
-from loopline.server.views import ask
 from loopline.server.wire import ChangeOut, DiffOut, LogLine, SavedView, TableCounts, VersionOut, ViewSpec
 from loopline.store import diff as diffs
 from loopline.store import saved_views, versions
@@ -88,7 +87,7 @@ def diff_page(shown: Shown, before: str, after: str, offset: int, count: int) ->
 
 def _side(shown: Shown, at: int, ids: Ids) -> dict[str, Column]:
     """The page's columns at a snapshot. Samples that are not there have no size, no path and no objects."""
-    asked = ask(shown.resident, ViewSpec(snapshot=at))
+    asked = shown.ask(ViewSpec(snapshot=at))
     rows = shown.resident.samples(at).of(ids)
     there = np.flatnonzero(rows >= 0)
     found = pages.columns(shown, asked, rows[there])
@@ -149,6 +148,6 @@ def saved(shown: Shown) -> list[SavedView]:
 
 def save(shown: Shown, name: str, view: ViewSpec) -> SavedView:
     """Raises BadValue, Located for a view that cannot be asked."""
-    ask(shown.resident, view)
+    shown.ask(view)
     saved_views.save_view(shown.lake, name, msgspec.json.encode(view).decode())
     return next(one for one in saved(shown) if one.name == name)

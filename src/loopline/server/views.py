@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from loopline.query.view import ObjectView, View
 from loopline.server.problems import Located
 from loopline.server.resident import IdRows, Ids, Mask, Resident
 from loopline.server.wire import HintOut, ViewSpec
+from loopline.server.words import Ranked, WordSearch
 from loopline.store import versions
 from loopline.store.lake import Lake
 
@@ -33,6 +35,7 @@ class Asked:
     field: str  # of the objects that are the rows; "" for samples
     select: tuple[int, ...] | None
     hints: tuple[HintOut, ...]
+    ranked: Ranked | None = None  # by words, which goes before `sort`
 
     # -- answers
 
@@ -76,10 +79,20 @@ class Asked:
     def order(self) -> Ids:
         """Row numbers in the view's order."""
         mask = self.mask()
+        if self.ranked is not None:
+            return self._by_words(self.ranked, mask)
         if self.sort is None:
             return np.arange(len(self.rows)) if mask is None else np.flatnonzero(mask)
         order = self.resident.order(self.at, self.sort, self.field)
         return (order if mask is None else order[mask[order]]).astype(np.int64)
+
+    def _by_words(self, ranked: Ranked, mask: Mask | None) -> Ids:
+        best = self.rows.of(ranked.ids)
+        best = best[best >= 0]
+        left = np.ones(len(self.rows), np.bool_)
+        left[best] = False
+        order = np.concatenate((best, np.flatnonzero(left)))
+        return order if mask is None else order[mask[order]]
 
     def count(self) -> int:
         mask = self.mask()
@@ -125,6 +138,10 @@ class Asked:
     def python(self, name: str) -> str:
         """The line of Python that gives this view."""
         calls = [f"ll.open({name!r})"]
+        if self.ranked is not None:  # the nearest among these, in order
+            plain = dataclasses.replace(self, ranked=None).python(name)
+            within = f", within={plain}" if self.steps() and not self.field else ""
+            return f"ll.open({name!r}).similar(text={self.ranked.text!r}, key={self.ranked.key!r}{within})"
         for step in self.steps():
             match step:
                 case ops.Where(condition=condition):
@@ -140,7 +157,7 @@ class Asked:
         return ".".join(calls)
 
 
-def ask(resident: Resident, spec: ViewSpec) -> Asked:
+def ask(resident: Resident, spec: ViewSpec, words: WordSearch) -> Asked:
     """The view of a request. Raises Located: an error, and the text it is in."""
     at = snapshot_of(resident.lake, spec.snapshot)
     schema = resident.lake.schema(at)
@@ -168,7 +185,8 @@ def ask(resident: Resident, spec: ViewSpec) -> Asked:
         keep.append((one.field, one.control, condition(one.where, f"keep[{i}]", Scope(schema, one.field))))
     field = known(spec.objects, "objects") if spec.objects else ""
     sort = sorting(spec.sort, Scope(schema, field or None))
-    return Asked(resident, at, where, filters, tuple(keep), sort, field, spec.select, tuple(hints))
+    ranked = words.ranked(spec.words.strip(), field) if spec.words.strip() else None
+    return Asked(resident, at, where, filters, tuple(keep), sort, field, spec.select, tuple(hints), ranked)
 
 
 def snapshot_of(lake: Lake, snapshot: int | None) -> int:

@@ -49,9 +49,13 @@ class KeepSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ViewSpec(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which samples or objects, in which order. Conditions are about all objects; `keep` comes after them."""
+    """Which samples or objects, in which order. Conditions are about all objects; `keep` comes after them.
+
+    words   in place of `sort`: what fits these words best comes first, by an embedding whose model knows words
+    """
 
     where: Text = ""
+    words: Annotated[str, Meta(max_length=1000)] = ""
     filters: Annotated[tuple[FilterSpec, ...], Meta(max_length=64)] = ()
     keep: Annotated[tuple[KeepSpec, ...], Meta(max_length=64)] = ()
     sort: Text = ""
