@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -39,7 +40,18 @@ class Found:
         return Found(self.place[rows], self.xyxy[rows], self.score[rows], self.class_id[rows], points)
 
 
-class Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="decoder"):
+class _AbstractStruct(msgspec.StructMeta, ABCMeta):
+    """Structs that cannot be made while a method is missing."""
+
+
+class Head(
+    msgspec.Struct,
+    metaclass=_AbstractStruct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="decoder",
+):
     """`[output]` of a card. A new decoder is a subclass, listed in `heads.HEADS`.
 
     tensors    role → name of the tensor, or names, one for each stride; a role that is not named takes the model's
@@ -53,6 +65,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     kind: ClassVar[FieldKind | None] = None
     roles: ClassVar[tuple[str, ...]] = ()
 
+    @abstractmethod
     def rows(
         self,
         outputs: Outputs,
@@ -62,7 +75,6 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         floor: float,
     ) -> pa.Table:
         """Label rows of a batch, see `protocol.Predictor.predict`. `size`: (w, h) of the tensor."""
-        raise NotImplementedError
 
     def tensor(self, outputs: Outputs, role: str) -> Float32:
         """The one tensor of a role."""
@@ -94,9 +106,9 @@ class Detector(Head, frozen=True, kw_only=True):
 
     kind: ClassVar[FieldKind | None] = "box"
 
+    @abstractmethod
     def find(self, outputs: Outputs, size: tuple[int, int], floor: float) -> Found:
         """Objects with at least the score `floor`."""
-        raise NotImplementedError
 
     def rows(
         self,
