@@ -6,6 +6,8 @@ export interface Problem {
   readonly detail: string;
   readonly where?: string;
   readonly hint?: string;
+  /** Which text of the request it is about: where, words, filters[2] … */
+  readonly part?: string;
   /** 0-based place in the query text, and how many characters. */
   readonly column?: number;
   readonly length?: number;
@@ -34,6 +36,7 @@ export function problemFrom(status: number, text: string): Problem {
     detail: typeof found["detail"] === "string" ? found["detail"] : text.slice(0, 300),
     ...str("where"),
     ...str("hint"),
+    ...str("part"),
     ...num("column"),
     ...num("length"),
   };
@@ -48,4 +51,10 @@ export function asProblem(error: unknown): Problem {
 
 export function isAbort(error: unknown): boolean {
   return error instanceof DOMException && error.name === "AbortError";
+}
+
+/** A fault of the app itself, in words: a TypeError there is no lost connection. */
+export function asFault(error: unknown): Problem {
+  const detail = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return { status: 0, title: "A fault of the app", detail, hint: "the other pages go on; what was done is kept" };
 }
