@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -238,9 +240,24 @@ def test_a_map_of_next_to_nothing_is_one_place() -> None:
         projection.project(np.ones((5, 5)), method="pac")  # type: ignore[arg-type]
 
 
+def test_a_map_of_digits_keeps_neighbours_together_better_than_principal_components() -> None:
+    datasets = pytest.importorskip("sklearn.datasets")
+    from sklearn.manifold import trustworthiness
+
+    vectors = datasets.load_digits().data[:400].astype(np.float32)
+    ours = projection.project(vectors, method="pacmap", seed=1)
+    np.testing.assert_array_equal(ours, projection.project(vectors, method="pacmap", seed=1))
+    kept = [trustworthiness(vectors, p, n_neighbors=8, metric="cosine") for p in (projection.project(vectors), ours)]
+    assert kept[0] + 0.05 < kept[1]
+    assert kept[1] > 0.95
+
+
+def test_a_map_of_twins_and_of_very_few_is_finite() -> None:
+    for vectors in (np.ones((30, 4)), np.eye(3), np.zeros((5, 3))):
+        assert np.isfinite(projection.project(vectors, method="pacmap")).all()
+
+
 def test_umap_that_is_not_installed_says_how_to_have_it() -> None:
-    try:
-        import umap  # noqa: F401
-    except ImportError:
+    if importlib.util.find_spec("umap") is None:
         with pytest.raises(MissingDependency, match="umap-learn is not installed"):
             projection.project(np.ones((5, 5)), method="umap")

@@ -207,6 +207,12 @@ def test_a_map_is_kept_with_the_data(ds: ll.Dataset) -> None:
     assert ids.tolist() == found.table["id"].to_pylist()
     with pytest.raises(BadValue, match='there is an embedding "v_pca"'):
         ds.find.map("v")
+    ds.find.map("v", method="pacmap")
+    before = ds.embeddings()
+    ds.find.map("v", method="pacmap", replace=True, seed=1)
+    assert {one.key for one in ds.embeddings()} == {one.key for one in before} == {"v", "v_pca", "v_pacmap"}
+    with pytest.raises(BadValue, match="another name"):
+        ds.find.map("v", into="v", replace=True)
 
 
 def test_a_column_of_another_type_is_not_overwritten(ds: ll.Dataset) -> None:

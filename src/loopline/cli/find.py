@@ -357,17 +357,28 @@ def rebalance(
     _show(ds, found, None, limit, as_json)
 
 
-@command("map", examples=["loopline find map masks", "loopline find map masks --key clip --method umap"])
+@command("map", examples=["loopline find map masks", "loopline find map masks --key clip --method pacmap"])
 @dataset_argument
 @_key
-@click.option("--method", type=click.Choice(["pca", "umap"]), default="pca", show_default=True)
+@click.option(
+    "--method",
+    type=click.Choice(["pca", "pacmap", "umap"]),
+    default="pca",
+    show_default=True,
+    help="pca: at once; the others keep neighbours together, and take longer.",
+)
 @click.option("--into", metavar="KEY", help="Name of the map [default: KEY_METHOD].")
+@click.option("--replace", is_flag=True, help="Make a map of that name anew.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @limit_option()
-def map_(name: str, key: str | None, method: Any, into: str | None, seed: int, limit: int, as_json: bool) -> None:
+def map_(
+    name: str, key: str | None, method: Any, into: str | None, replace: bool, seed: int, limit: int, as_json: bool
+) -> None:
     """Place each sample in the plane, near those it is like."""
     ds = ll.open(name)
-    _show(ds, ds.find.map(key, method=method, into=into, seed=seed), None, limit, as_json)
+    with long_work(quiet=as_json) as work:
+        found = ds.find.map(key, method=method, into=into, replace=replace, seed=seed, **work)
+    _show(ds, found, None, limit, as_json)
 
 
 for _one in (

@@ -2,7 +2,7 @@
 is fetched or run, and weights are read from safetensors.
 
 The architecture that the model's own configuration names says what it is: a detector, a classifier, or, for any other,
-an embedder (the mean of its last hidden state, or its pooled output).
+an embedder (the mean of its last hidden state, or its pooled output). A pair such as CLIP or SigLIP knows words too.
 """
 
 from __future__ import annotations
@@ -40,7 +40,13 @@ def load(name: str, min_score: float | None = None) -> HuggingFaceModel:
             where=name,
             hint="without internet, give a folder or a cached model",
         ) from error
-    return HuggingFaceModel(name, module, processor, kind, min_score)
+    if not hasattr(module, "get_text_features"):
+        return HuggingFaceModel(name, module, processor, kind, min_score)
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError, ImportError) as error:
+        raise ModelError(f"transformers cannot load its tokenizer: {error}", where=name) from error
+    return HuggingFacePair(name, module, processor, tokenizer)
 
 
 class HuggingFaceModel:
@@ -112,3 +118,34 @@ class HuggingFaceModel:
             hidden = found.hidden_states[-1]
             pooled = hidden.mean(dim=1) if hidden.dim() == 3 else hidden.mean(dim=(2, 3))
         return unit(f32(pooled.reshape(len(batch), -1).float().numpy()))
+
+
+class HuggingFacePair(HuggingFaceModel):
+    """A `TextEmbedder`: CLIP and its like."""
+
+    def __init__(self, name: str, module: Any, processor: Any, tokenizer: Any) -> None:
+        super().__init__(name, module, processor, "", None)
+        self._tokenizer = tokenizer
+
+    def embed(self, batch: Sequence[Picture]) -> Float32:
+        import torch
+
+        inputs = self._processor(images=[picture.rgb for picture in batch], return_tensors="pt")
+        with torch.inference_mode():
+            return _unit_of(self._module.get_image_features(**inputs))
+
+    def embed_text(self, texts: Sequence[str]) -> Float32:
+        import torch
+
+        longest = getattr(self._module.config.text_config, "max_position_embeddings", 77)
+        # SigLIP was trained on texts filled up to the full length.
+        fill = "max_length" if "siglip" in str(self._module.config.model_type) else True
+        inputs = self._tokenizer(list(texts), padding=fill, truncation=True, max_length=longest, return_tensors="pt")
+        with torch.inference_mode():
+            return _unit_of(self._module.get_text_features(**inputs))
+
+
+def _unit_of(found: Any) -> Float32:
+    """Since transformers 5 the features come with the rest of what the network gave."""
+    features = getattr(found, "pooler_output", found)
+    return unit(f32(features.float().cpu().numpy()))

@@ -139,10 +139,14 @@ def _as_half(of: Embedding, ids: Ids, vectors: npt.NDArray[np.floating]) -> Matr
     return half
 
 
-def write_vectors(lake: Lake, new: Embedding, ids: Ids, vectors: npt.NDArray[np.floating]) -> None:
-    """Make a key with its vectors in one snapshot."""
+def write_vectors(
+    lake: Lake, new: Embedding, ids: Ids, vectors: npt.NDArray[np.floating], *, replace: bool = False
+) -> None:
+    """Make a key with its vectors in one snapshot; with `replace` in the place of the one of its name."""
 
     def body(tx: Transaction) -> None:
+        if replace:
+            remove_embedding(tx, new.key)
         add_embedding(tx, new)
         put_vectors(tx, new, ids, vectors)
         tx.details.update(key=new.key, vectors=len(ids))
