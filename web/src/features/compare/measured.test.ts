@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cellQuery, chosenOf, type Evaluation, gain, leading, mixUps, numberRows, pick, share, sliceQuery } from "./measured";
+import { cellQuery, chosenOf, type Evaluation, gain, leading, mixUps, numberRows, pick, pointFrom, scoreAt, scoredPoints, share, sliceQuery } from "./measured";
 
 const ev: Evaluation = {
   key: "ev1", task: "detection", protocol: "coco", truth: "gt", predicted: "yolo", snapshot: 4, at: "", author: "", samples: 9, main: "AP",
@@ -57,4 +57,18 @@ describe("a cell of the matrix", () => {
 it("a slice is of samples: those with such an object where its condition is on objects", () => {
   expect(sliceQuery("box.rel_area < 0.05", "gt", ["label", "box.rel_area"], ["weather"])).toBe("gt.any(box.rel_area < 0.05)");
   expect(sliceQuery("weather == 'rain'", "gt", ["label"], ["weather"])).toBe("weather == 'rain'");
+});
+
+describe("a threshold on a curve", () => {
+  const points = scoredPoints({ recall: [0, 0.5, 0.8, 1], precision: [1, 0.9, 0.6, 0], score: [0.95, 0.7, 0.4, null] });
+  it("is the furthest point that it reaches", () => {
+    expect(points).toHaveLength(3);
+    expect(pointFrom(points, 0.5)?.recall).toBe(0.5);
+    expect(pointFrom(points, 0)?.recall).toBe(0.8);
+    expect(pointFrom(points, 0.99)?.recall).toBe(0);
+  });
+  it("follows the recall that is asked for", () => {
+    expect(scoreAt(points, 0.76)).toBe(0.4);
+    expect(scoreAt([], 0.5)).toBeUndefined();
+  });
 });

@@ -161,3 +161,29 @@ export function sliceQuery(name: string, truth: string, objectNames: readonly st
   const ofObjects = !columns.includes(first) && objectNames.some((other) => other === first || other.startsWith(`${first}.`));
   return ofObjects ? `${truth}.any(${name})` : name;
 }
+
+/** One point of a curve that has a score. */
+export interface Scored {
+  readonly recall: number;
+  readonly precision: number;
+  readonly score: number;
+}
+
+export function scoredPoints(curve: Curve): Scored[] {
+  return curve.recall.flatMap((recall, i) => {
+    const [precision, score] = [curve.precision[i], curve.score[i]];
+    return typeof recall === "number" && typeof precision === "number" && typeof score === "number" ? [{ recall, precision, score }] : [];
+  });
+}
+
+/** Where a threshold lies on a curve: the furthest point that predictions from this score on reach. */
+export function pointFrom(points: readonly Scored[], threshold: number): Scored | undefined {
+  return points.findLast((one) => one.score >= threshold) ?? points[0];
+}
+
+/** The threshold that reaches a recall. */
+export function scoreAt(points: readonly Scored[], recall: number): number | undefined {
+  let best = points[0];
+  for (const one of points) if (best && Math.abs(one.recall - recall) < Math.abs(best.recall - recall)) best = one;
+  return best?.score;
+}

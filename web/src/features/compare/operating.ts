@@ -92,14 +92,6 @@ export function bestBin(points: readonly Point[]): number {
   return best;
 }
 
-/** The bin whose recall is nearest; of several with the same the highest threshold. */
-export function binAtRecall(points: readonly Point[], recall: number): number {
-  let best = points.length - 1;
-  const away = (bin: number): number => Math.abs((points[bin]?.recall ?? 0) - recall);
-  for (let bin = points.length - 1; bin >= 0; bin--) if (away(bin) < away(best) - 1e-12) best = bin;
-  return best;
-}
-
 /** An object whose prediction does not count any more is missed. */
 export function confusionAt(of: MixUps, bin: number): Counts {
   const { size } = of;
