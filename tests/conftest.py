@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from loopline.store import lake as lakes
 from tests import services
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -24,9 +25,15 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test touches the user's data sets."""
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test touches the user's data sets, or leaves one of its own open: closing lets the next use its engine."""
     monkeypatch.setenv("LOOPLINE_HOME", str(tmp_path / "loopline_home"))
+    opened = set(lakes._open_lakes)
+    monkeypatch.setattr(lakes, "_open_lakes", opened)
+    yield
+    for lake in opened:
+        if not lake.closed and str(lake.location).startswith(f"{tmp_path}/"):
+            lake.close()
 
 
 @pytest.fixture(scope="session")

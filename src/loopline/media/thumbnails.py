@@ -144,13 +144,17 @@ class Thumbnails:
     def _open(self) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(self._file, timeout=2.0, isolation_level=None, check_same_thread=False)
-        db.execute("pragma journal_mode = wal")
-        db.execute("pragma synchronous = off")
-        db.execute(
-            "create table if not exists thumb (key text, size int, used real, jpeg blob, primary key (key, size))"
-        )
-        db.execute("create table if not exists colour (id integer primary key, rgb int)")
-        (self._bytes,) = db.execute("select coalesce(sum(length(jpeg)), 0) from thumb").fetchone()
+        try:
+            db.execute("pragma journal_mode = wal")
+            db.execute("pragma synchronous = off")
+            db.execute(
+                "create table if not exists thumb (key text, size int, used real, jpeg blob, primary key (key, size))"
+            )
+            db.execute("create table if not exists colour (id integer primary key, rgb int)")
+            (self._bytes,) = db.execute("select coalesce(sum(length(jpeg)), 0) from thumb").fetchone()
+        except BaseException:
+            db.close()
+            raise
         self._db = db
 
     def get(self, key: str, size: int) -> bytes | None:

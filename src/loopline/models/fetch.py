@@ -93,6 +93,7 @@ def _opened(url: str) -> Iterator[IO[bytes]]:
         with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:
             yield answer
     except urllib.error.HTTPError as error:
+        error.close()
         raise ModelError(f"the server said {error.code} {error.reason}", where=url, hint="check the address") from None
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
         raise ModelError(f"cannot be reached: {error}", where=url, hint=_OFFLINE) from None
