@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -13,9 +14,11 @@ import pyarrow as pa
 from loopline.front import keeping, looking
 from loopline.front.choosing import SHARDS, Named, chosen
 from loopline.front.incoming import Incoming, incoming
+from loopline.front.naming import named_place
 from loopline.front.own_media import Keep
 from loopline.front.placing import at_urls, placed, roots_of, told
 from loopline.front.seeking import sought
+from loopline.front.selection import Changeable
 from loopline.jobs import SILENT, Progress, StopSignal, stage
 from loopline.kernel.exchange import (
     Event,
@@ -33,10 +36,10 @@ from loopline.store.stage import Problems
 
 
 def add(
-    lake: Lake,
-    path: Path | str,
+    ds: Changeable,
+    path: str | os.PathLike[str],
     *,
-    labels: Path | str | None = None,
+    labels: str | os.PathLike[str] | None = None,
     field: str = "ground_truth",
     format: str | None = None,  # noqa: A002  the field's word for it
     split: str | None = None,
@@ -75,9 +78,10 @@ def add(
 
     Raises FormatError, UnknownFormat, NothingAdded, Stopped; MediaError where something on the network does not come.
     """
+    lake, place, label_place = ds.writable(), named_place(path), None if labels is None else named_place(labels)
     signal = stop or StopSignal()
     signal.keep("nothing was added", resume="run it again: media that were looked at are remembered")
-    with _incoming(lake, path, labels, format, options, unpack_limit, progress, signal) as found:
+    with _incoming(lake, place, label_place, format, options, unpack_limit, progress, signal) as found:
         named = chosen(found, format, options)
         events = placed(_sought(lake, named, field, split, progress, signal), found, whole=False)
         if media_from is not None:
@@ -100,7 +104,7 @@ def add(
         return ingest(
             lake,
             told(placed(events, found, whole=True), found),
-            message=f"add {_name(labels if labels is not None else path)}",
+            message=f"add {_name(label_place if label_place is not None else place)}",
             existing=existing,
             same=same,
             probe=probe if read_media else None,
@@ -125,10 +129,10 @@ class Preview:
 
 
 def preview(
-    lake: Lake,
-    path: Path | str,
+    ds: Changeable,
+    path: str | os.PathLike[str],
     *,
-    labels: Path | str | None = None,
+    labels: str | os.PathLike[str] | None = None,
     field: str = "ground_truth",
     format: str | None = None,  # noqa: A002
     split: str | None = None,
@@ -145,8 +149,9 @@ def preview(
     fields: dict[str, LabelField] = {}
     problems = Problems()
     samples = missing = 0
+    lake, place, label_place = ds.lake, named_place(path), None if labels is None else named_place(labels)
     signal = stop or StopSignal()
-    with _incoming(lake, path, labels, format, options, unpack_limit, progress, signal) as found:
+    with _incoming(lake, place, label_place, format, options, unpack_limit, progress, signal) as found:
         named = chosen(found, format, options)
         events = placed(_sought(lake, named, field, split, progress, signal), found, whole=False)
         if media_from is not None:

@@ -18,8 +18,8 @@ import numpy as np
 
 from loopline.errors import BadValue, ReadOnlyVersion
 from loopline.front import splitting
+from loopline.front._method import Method
 from loopline.front.namespaces import Columns, Fields, Labels
-from loopline.front.naming import named_place
 from loopline.front.selection import Selection, object_ids, sample_ids
 from loopline.jobs import SILENT, Progress, StopSignal
 from loopline.kernel.expr import Expr
@@ -42,15 +42,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from loopline.formats._place import Media
-    from loopline.front.adding import Preview
+    from loopline.front import adding, predicting
+    from loopline.front.evaluating import verb as evaluating
     from loopline.front.evaluating.stored import Evaluation
     from loopline.front.finding.find import Find
     from loopline.front.finding.similar import Likeness, Similar
-    from loopline.front.own_media import Keep
-    from loopline.front.predicting import ModelLike
-    from loopline.kernel.detections import BadRows
     from loopline.kernel.exchange import Exportable, Written
-    from loopline.models.work import WorkReport
     from loopline.runs.records import Run
 
 
@@ -100,15 +97,15 @@ class Dataset:
 
     @property
     def columns(self) -> Columns:
-        return Columns(self._writable())
+        return Columns(self.writable())
 
     @property
     def fields(self) -> Fields:
-        return Fields(self._writable())
+        return Fields(self.writable())
 
     @property
     def labels(self) -> Labels:
-        return Labels(self._writable())
+        return Labels(self.writable())
 
     def info(self) -> Info:
         schema = self.schema
@@ -132,7 +129,7 @@ class Dataset:
         """What is doubled, leaking, odd, lopsided, or worth labelling next: `ds.find.duplicates()` and others."""
         from loopline.front.finding.find import Find
 
-        return Find(self._writable(), self.view())
+        return Find(self.writable(), self.view())
 
     def similar(
         self,
@@ -173,7 +170,8 @@ class Dataset:
         at = "" if self._snapshot is None else f" at snapshot {self._snapshot}"
         return f"<Dataset {self.name}{at}: {self.count():,} samples, fields {', '.join(f.name for f in self.schema.fields) or 'none'}>"
 
-    def _writable(self) -> Lake:
+    def writable(self) -> Lake:
+        """The store, to be changed. Raises ReadOnlyVersion where this is an earlier version."""
         if self._snapshot is not None:
             raise ReadOnlyVersion(
                 f"this is {self.name} as it was at snapshot {self._snapshot}",
@@ -224,82 +222,22 @@ class Dataset:
     def to_pandas(self) -> pd.DataFrame:
         return self.view().to_pandas()
 
+    # -- verbs that live elsewhere, with this as their first argument
+
+    if TYPE_CHECKING:
+        add = adding.add
+        preview = adding.preview
+        evaluate = evaluating.evaluate
+        predict = predicting.predict
+        embed = predicting.embed
+    else:
+        add = Method("loopline.front.adding", "add")
+        preview = Method("loopline.front.adding", "preview")
+        evaluate = Method("loopline.front.evaluating.verb", "evaluate")
+        predict = Method("loopline.front.predicting", "predict")
+        embed = Method("loopline.front.predicting", "embed")
+
     # -- in and out
-
-    def add(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        labels: str | os.PathLike[str] | None = None,
-        field: str = "ground_truth",
-        format: str | None = None,  # noqa: A002
-        split: str | None = None,
-        tags: Sequence[str] = (),
-        existing: Existing = "keep",
-        same: Same = "path",
-        read_media: bool = True,
-        verify: bool = False,
-        media: Keep = "reference",
-        media_from: str | None = None,
-        unpack_limit: int | None = None,
-        options: Mapping[str, object] | None = None,
-        progress: Progress = SILENT,
-        stop: StopSignal | None = None,
-    ) -> AddReport:
-        """Add a label file with its pictures, or a folder of media; also in an archive, or at a URL: see
-        `front.adding.add`."""
-        from loopline.front import adding
-
-        return adding.add(
-            self._writable(),
-            named_place(path),
-            labels=None if labels is None else named_place(labels),
-            field=field,
-            format=format,
-            split=split,
-            tags=tags,
-            existing=existing,
-            same=same,
-            read_media=read_media,
-            verify=verify,
-            media=media,
-            media_from=media_from,
-            unpack_limit=unpack_limit,
-            options=options,
-            progress=progress,
-            stop=stop,
-        )
-
-    def preview(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        labels: str | os.PathLike[str] | None = None,
-        field: str = "ground_truth",
-        format: str | None = None,  # noqa: A002
-        split: str | None = None,
-        media_from: str | None = None,
-        unpack_limit: int | None = None,
-        options: Mapping[str, object] | None = None,
-        progress: Progress = SILENT,
-        stop: StopSignal | None = None,
-    ) -> Preview:
-        """What `add` would find there. Nothing is written."""
-        from loopline.front import adding
-
-        return adding.preview(
-            self._lake,
-            named_place(path),
-            labels=None if labels is None else named_place(labels),
-            field=field,
-            format=format,
-            split=split,
-            media_from=media_from,
-            unpack_limit=unpack_limit,
-            options=options,
-            progress=progress,
-            stop=stop,
-        )
 
     def export(
         self,
@@ -369,7 +307,7 @@ class Dataset:
         snapshot = view.snapshot if view.snapshot is not None else engine.snapshot()
         events = merge.events_of(engine, snapshot, view.ids() if view.ops else None, fields)
         return ingest(
-            self._writable(), events, verb="copy", message=f"copy from {engine.name}", existing=existing, same=same
+            self.writable(), events, verb="copy", message=f"copy from {engine.name}", existing=existing, same=same
         )
 
     # -- changing
@@ -377,12 +315,12 @@ class Dataset:
     def tag(self, which: Selection, *names: str, field: str | None = None) -> int:
         """Give samples tags, or objects where `which` is an object view or `field` is named; how many got one."""
         owner, ids = self._owned(which, field)
-        return tags.add_tags(self._writable(), owner, ids, names)
+        return tags.add_tags(self.writable(), owner, ids, names)
 
     def untag(self, which: Selection, *names: str, field: str | None = None) -> int:
         """Take tags away; how many there were."""
         owner, ids = self._owned(which, field)
-        return tags.remove_tags(self._writable(), owner, ids, names)
+        return tags.remove_tags(self.writable(), owner, ids, names)
 
     def _owned(self, which: Selection, field: str | None) -> tuple[str, np.ndarray[tuple[int], np.dtype[np.int64]]]:
         if isinstance(which, ObjectView):
@@ -396,13 +334,13 @@ class Dataset:
                 (built with `F`), computed for each sample
         at      which samples; default all, or those of the dictionary
         """
-        lake = self._writable()
+        lake = self.writable()
         if isinstance(values, Mapping):
             if at is not None:
                 raise BadValue("a dictionary names its samples itself", hint="leave `at` out")
             keys = np.fromiter(values.keys(), np.int64, len(values))
             return edits.set_column(lake, column, keys, list(values.values()))
-        view = self.view() if at is None else self._as_view(at)
+        view = self.chosen(at)
         if isinstance(values, (Expr, Built)):
             return edits.set_column(lake, column, view.ids(), view.values(values))
         return edits.set_column(lake, column, view.ids(), values)
@@ -416,58 +354,22 @@ class Dataset:
         at: Selection | None = None,
     ) -> dict[str, int]:
         """Random splits, `{"train": 0.8, "val": 0.2}`; how many samples each got: see `front.splitting.split`."""
-        view = self.view() if at is None else self._as_view(at)
-        return splitting.split(self._writable(), view, shares, by=by, seed=seed)
+        view = self.chosen(at)
+        return splitting.split(self.writable(), view, shares, by=by, seed=seed)
 
-    def _as_view(self, which: Selection) -> View:
+    def chosen(self, which: Selection | None) -> View:
+        """Samples as a view; None: all."""
+        if which is None:
+            return self.view()
         return which if isinstance(which, View) else self.view().select(sample_ids(self.view(), which))
 
     def delete(self, which: Selection) -> int:
         """Delete samples with their labels and tags (their media files stay), or the objects of an object view."""
         if isinstance(which, ObjectView):
-            return edits.delete_objects(self._writable(), which.field, which.ids())
-        return edits.delete_samples(self._writable(), sample_ids(self.view(), which))
+            return edits.delete_objects(self.writable(), which.field, which.ids())
+        return edits.delete_samples(self.writable(), sample_ids(self.view(), which))
 
     # -- evaluations
-
-    def evaluate(
-        self,
-        *,
-        truth: str,
-        predicted: str,
-        key: str | None = None,
-        protocol: str | None = None,
-        slices: Sequence[str] = (),
-        metrics: Sequence[str] = (),
-        iou: float = 0.5,
-        replicates: int = 0,
-        seed: int = 0,
-        bad_rows: BadRows = "raise",
-        options: Mapping[str, object] | None = None,
-        save: bool = True,
-        progress: Progress = SILENT,
-        stop: StopSignal | None = None,
-    ) -> Evaluation:
-        """Measure a field of predictions against one of truth: see `front.evaluating.verb.evaluate`."""
-        from loopline.front.evaluating.verb import evaluate
-
-        return evaluate(
-            self,
-            truth=truth,
-            predicted=predicted,
-            key=key,
-            protocol=protocol,
-            slices=slices,
-            metrics=metrics,
-            iou=iou,
-            replicates=replicates,
-            seed=seed,
-            bad_rows=bad_rows,
-            options=options,
-            save=save,
-            progress=progress,
-            stop=stop,
-        )
 
     def evaluations(self) -> list[Evaluation]:
         """The stored evaluations, oldest first."""
@@ -492,7 +394,7 @@ class Dataset:
         """Delete a stored evaluation with its matches; earlier snapshots still have it."""
         from loopline.runs import records
 
-        records.drop_evaluation(self._writable(), key)
+        records.drop_evaluation(self.writable(), key)
 
     def runs(self) -> list[Run]:
         """What ran: on which snapshot, with what, by which code, when."""
@@ -500,75 +402,7 @@ class Dataset:
 
         return records.runs(self._lake, self._snapshot)
 
-    # -- models
-
-    def predict(
-        self,
-        model: ModelLike,
-        into: str = "predictions",
-        *,
-        where: Selection | None = None,
-        min_score: float | None = None,
-        replace: bool = False,
-        resume: bool = False,
-        batch_size: int | None = None,
-        workers: int | None = None,
-        every: int = 1,
-        progress: Progress = SILENT,
-        stop: StopSignal | None = None,
-    ) -> WorkReport:
-        """Run a model over the samples and keep what it finds in the label field `into`: see `models.predict.predict`.
-
-        model  its name (`loopline models` lists them), the path of its card, or a `Predictor`
-        every  of videos every n-th frame; 0: leave videos out
-        """
-        from loopline.front import predicting
-
-        return predicting.predict(
-            self._writable(),
-            self.view() if where is None else self._as_view(where),
-            model,
-            into=into,
-            min_score=min_score,
-            replace=replace,
-            resume=resume,
-            batch_size=batch_size,
-            workers=workers,
-            every=every,
-            progress=progress,
-            stop=stop,
-        )
-
-    def embed(
-        self,
-        model: ModelLike = "histogram",
-        *,
-        key: str,
-        where: Selection | None = None,
-        field: str | None = None,
-        replace: bool = False,
-        resume: bool = False,
-        batch_size: int | None = None,
-        workers: int | None = None,
-        progress: Progress = SILENT,
-        stop: StopSignal | None = None,
-    ) -> WorkReport:
-        """Give every sample, or with `field` every object of it, a vector under `key`: see `models.embed.embed`."""
-        from loopline.front import predicting
-
-        return predicting.embed(
-            self._writable(),
-            self.view() if where is None else self._as_view(where),
-            model,
-            key=key,
-            field=field,
-            replace=replace,
-            resume=resume,
-            batch_size=batch_size,
-            workers=workers,
-            progress=progress,
-            stop=stop,
-        )
+    # -- embeddings
 
     def embeddings(self) -> list[Embedding]:
         """The embeddings there are, with the model and dimension of each."""
@@ -582,17 +416,17 @@ class Dataset:
 
     def drop_embedding(self, key: str) -> None:
         """Drop an embedding; earlier versions keep it."""
-        vector_store.drop_embedding(self._writable(), key)
+        vector_store.drop_embedding(self.writable(), key)
 
     # -- versions
 
     def version(self, name: str, message: str = "", *, snapshot: int | None = None) -> Version:
         """Name the newest snapshot, or another."""
-        return versions.name_version(self._writable(), name, message=message, snapshot=snapshot)
+        return versions.name_version(self.writable(), name, message=message, snapshot=snapshot)
 
     def drop_version(self, name: str) -> None:
         """Take a name away; its snapshot stays until upkeep expires it."""
-        versions.drop_version(self._writable(), name)
+        versions.drop_version(self.writable(), name)
 
     def versions(self) -> list[Version]:
         return versions.versions(self._lake)
@@ -611,7 +445,7 @@ class Dataset:
 
     def restore(self, version: VersionLike) -> int:
         """Make everything as it was at a version, as a new snapshot; its number."""
-        return versions.restore(self._writable(), version)
+        return versions.restore(self.writable(), version)
 
     def blame(self, id: int, field: str | None = None) -> list[diffs.Change]:  # noqa: A002
         """Who changed what of a sample, or of an object of `field`, newest first."""
@@ -619,4 +453,4 @@ class Dataset:
 
     def upkeep(self, *, expire_older_than: dt.timedelta | None = None, dry_run: bool = False) -> upkeeps.UpkeepReport:
         """Merge small files, forget old unnamed snapshots, delete unused files."""
-        return upkeeps.upkeep(self._writable(), expire_older_than=expire_older_than, dry_run=dry_run)
+        return upkeeps.upkeep(self.writable(), expire_older_than=expire_older_than, dry_run=dry_run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from loopline.errors import BadValue
 from loopline.kernel.expr import Expr
 from loopline.query.builder import Built
 from loopline.query.view import ObjectView, View
+from loopline.store.lake import Lake
 
 Selection: TypeAlias = "View | ObjectView | Expr | Built | str | int | Iterable[int]"
 """A view, an expression (its text or built with `F`), one id, or several ids."""
@@ -44,3 +45,16 @@ def _numbers(which: int | Iterable[int]) -> npt.NDArray[np.int64]:
     if numbers.size and not np.issubdtype(numbers.dtype, np.integer):
         raise BadValue(f"ids are whole numbers, not {numbers.dtype}", hint="give ids, a view, or an expression")
     return np.asarray(numbers, np.int64)
+
+
+class Changeable(Protocol):
+    """A data set, as far as a verb that writes needs it."""
+
+    @property
+    def lake(self) -> Lake: ...
+
+    def writable(self) -> Lake:
+        """The store. Raises ReadOnlyVersion where this is an earlier version."""
+
+    def chosen(self, which: Selection | None) -> View:
+        """Samples as a view; None: all."""
