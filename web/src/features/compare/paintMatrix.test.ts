@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { countsOf } from "./operating";
 import { sums } from "./order";
-import { cellAt, held, type MatrixPlace, MOST_CELL, strength, zoomed } from "./paintMatrix";
+import { cellAt, held, type MatrixPlace, MOST_CELL, pooled, strength, zoomed } from "./paintMatrix";
 
 const place: MatrixPlace = { left: 100, top: 50, side: 400, cell: 0.4, x: 0, y: 0, flat: false, totals: 30 };
 
@@ -34,4 +34,17 @@ it("a cell is as strong as its share of the row, or its count", () => {
   expect(strength(shown, 0, 1, 100)).toBeCloseTo(0.5);
   expect(strength({ ...shown, shares: false }, 0, 1, 100)).toBeCloseTo(0.1);
   expect(strength(shown, 1, 0, 100)).toBe(0);
+});
+
+it("where cells share a pixel the strongest is seen", () => {
+  const counts = countsOf([
+    [10, 0, 0, 0],
+    [0, 10, 0, 5],
+    [0, 0, 10, 0],
+    [0, 0, 0, 10],
+  ]);
+  const { rows, columns } = sums(counts);
+  const shown = { counts, names: ["a", "b", "c", "d"], order: [0, 1, 2, 3], rows, columns, shares: false };
+  expect([...pooled(shown, 2, 10)]).toEqual([255, Math.round(255 * Math.sqrt(0.5)), 0, 255]);
+  expect([...pooled(shown, 4, 10)].filter((value) => value > 0)).toHaveLength(5);
 });

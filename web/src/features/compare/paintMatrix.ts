@@ -74,9 +74,30 @@ const hue = (at: number, dark: boolean): string => (dark ? `oklch(${0.27 + 0.5 *
 const ink = (at: number, dark: boolean): string => (dark ? (at > 0.72 ? "oklch(0.16 0.02 258)" : "oklch(0.93 0.01 258)") : at > 0.6 ? "white" : "oklch(0.25 0.03 258)");
 const brief = (value: number): string => (value > 9999 ? `${Math.round(value / 1000)}k` : String(value));
 
-/** All cells, a pixel each: what a thousand classes are drawn from. */
-export function overview(shown: MatrixShown, look: MatrixLook, most: number): HTMLCanvasElement | null {
+/**
+ * The strongest cell of each of `side` × `side` squares, 0 to 255, 0 nothing: where many cells share a pixel, the few that
+ * are mistaken must be seen, which a mean would hide.
+ */
+export function pooled(shown: MatrixShown, side: number, most: number): Uint8Array {
   const { size } = shown.counts;
+  const found = new Uint8Array(side * side);
+  const to = Uint32Array.from({ length: size }, (_, i) => Math.floor((i * side) / size));
+  shown.order.forEach((row, y) => {
+    const line = (to[y] ?? 0) * side;
+    for (let x = 0; x < size; x++) {
+      const at = strength(shown, row, shown.order[x] ?? 0, most);
+      if (at <= 0) continue;
+      const place = line + (to[x] ?? 0);
+      const value = Math.max(1, Math.min(255, Math.round(255 * at)));
+      if (value > (found[place] ?? 0)) found[place] = value;
+    }
+  });
+  return found;
+}
+
+/** All of the matrix as a picture of at most `limit` pixels a side: what a thousand classes are drawn from. */
+export function overview(shown: MatrixShown, look: MatrixLook, most: number, limit: number): HTMLCanvasElement | null {
+  const size = Math.min(shown.counts.size, limit);
   const ramp = document.createElement("canvas");
   ramp.width = 256;
   ramp.height = 1;
@@ -93,12 +114,7 @@ export function overview(shown: MatrixShown, look: MatrixLook, most: number): HT
   if (!ctx) return null;
   const picture = ctx.createImageData(size, size);
   const pixels = new Uint32Array(picture.data.buffer);
-  shown.order.forEach((row, y) =>
-    shown.order.forEach((column, x) => {
-      const at = strength(shown, row, column, most);
-      pixels[y * size + x] = colours[at > 0 ? Math.max(1, Math.min(255, Math.round(255 * at))) : 0] ?? 0;
-    }),
-  );
+  pooled(shown, size, most).forEach((strength, i) => (pixels[i] = colours[strength] ?? 0));
   ctx.putImageData(picture, 0, 0);
   return canvas;
 }
@@ -115,8 +131,9 @@ export function paint(ctx: CanvasRenderingContext2D, shown: MatrixShown, place: 
   ctx.rect(left, top, side, side);
   ctx.clip();
   if (cell < 6 && whole) {
-    ctx.imageSmoothingEnabled = cell < 1;
-    ctx.drawImage(whole, place.x / cell, place.y / cell, side / cell, side / cell, left, top, side, side);
+    ctx.imageSmoothingEnabled = false;
+    const [scale, seen] = [whole.width / size, side / cell];
+    ctx.drawImage(whole, (place.x / cell) * scale, (place.y / cell) * scale, seen * scale, seen * scale, left, top, side, side);
   } else {
     const gap = cell > 12 ? 1 : 0;
     ctx.font = "500 11px Inter, system-ui, sans-serif";
@@ -160,8 +177,9 @@ interface Lines {
 function totals(ctx: CanvasRenderingContext2D, shown: MatrixShown, place: MatrixPlace, look: MatrixLook, lines: Lines): void {
   const { left, top, side, cell, totals: room } = place;
   if (!room) return;
-  const mostRow = Math.max(1, ...shown.rows);
-  const mostColumn = Math.max(1, ...shown.columns);
+  // The background may be far more than any class: its bar is cut.
+  const known = (all: Float64Array): number => shown.names.reduce((most, name, i) => (name === "none" ? most : Math.max(most, all[i] ?? 0)), 1);
+  const [mostRow, mostColumn] = [known(shown.rows), known(shown.columns)];
   const thick = Math.max(1, cell - (cell > 4 ? 1 : 0));
   ctx.save();
   ctx.font = "400 11px Inter, system-ui, sans-serif";
@@ -175,7 +193,7 @@ function totals(ctx: CanvasRenderingContext2D, shown: MatrixShown, place: Matrix
     ctx.clip();
     for (let i = isRow ? lines.first : lines.firstColumn; i <= (isRow ? lines.last : lines.lastColumn); i++) {
       const value = shown[along][shown.order[i] ?? 0] ?? 0;
-      const length = (value / (isRow ? mostRow : mostColumn)) * (room - 6);
+      const length = Math.min(1, value / (isRow ? mostRow : mostColumn)) * (room - 6);
       ctx.fillStyle = look.faint;
       ctx.globalAlpha = 0.35;
       if (isRow) ctx.fillRect(left + side + 4, lines.y(i), length, thick);
