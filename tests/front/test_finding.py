@@ -55,6 +55,13 @@ def test_quality_names_dark_and_blurred_pictures_by_a_condition(ds: ll.Dataset) 
     assert ds.log()[0].verb == "set"
 
 
+def test_a_picture_of_one_colour_is_not_called_blurred_and_a_slight_blur_is(ds: ll.Dataset, tmp_path: Path) -> None:
+    drawing(3).filter(ImageFilter.GaussianBlur(3)).convert("RGB").save(tmp_path / "pictures" / "slight.png")
+    ds.add(tmp_path / "pictures")
+    found = {row["issue"]: row["where"] for row in ds.find.quality().table.to_pylist()}
+    assert set(ds.where(found["blurred"]).ids().tolist()) == set(ids_of(ds, "soft.png", "slight.png"))
+
+
 def test_pictures_are_looked_at_once_and_new_ones_later(ds: ll.Dataset, tmp_path: Path) -> None:
     ds.find.quality()
     before = ds.snapshot

@@ -37,6 +37,9 @@ from loopline.store.tables import SAMPLE_OWNER
 from loopline.store.vector_cache import vectors
 from loopline.store.vectors import Embedding, embedding, embeddings, write_vectors
 
+_LONG: Final = float(np.log(4))  # a picture this much wider than tall is odd where few are so
+_PLAIN: Final = 0.01  # contrast below which a picture is of one colour
+
 By: TypeAlias = str
 """How samples are compared: "content" (the same bytes), "looks" (perceptual hash), or the key of an embedding."""
 
@@ -57,7 +60,7 @@ _POOR: Final = {
     "dark": (0.25, 0.06),
     "bright": (0.75, 0.94),
     "contrast": (0.08, 0.01),
-    "sharpness": (0.002, 0.0001),
+    "sharpness": (0.02, 0.0005),
     "entropy": (4.0, 1.0),
 }
 """Poor enough to be an issue where the picture stands apart from its set; and poor enough whatever its set looks like."""
@@ -107,10 +110,17 @@ class Find:
         values = view.values(column).to_numpy(zero_copy_only=False).astype(float)
         low = side == "low"
         poor, unusable = _POOR[column]
-        bad = odd(values, low=low, high=not low) & ((values < poor) if low else (values > poor))
+        # Sharpness spreads over powers of ten: only as such do the blurred ones stand apart.
+        scale = np.log(np.maximum(values, 1e-9)) if column == "sharpness" else values
+        bad = odd(scale, low=low, high=not low) & ((values < poor) if low else (values > poor))
         bad |= (values < unusable) if low else (values > unusable)
+        extra = ""
+        if column == "sharpness":  # a picture of one colour has no detail, but nothing in it is blurred
+            contrast = view.values("contrast").to_numpy(zero_copy_only=False).astype(float)
+            bad &= contrast >= _PLAIN
+            extra = f" and contrast >= {_PLAIN!r}"
         edge = unusable if not bad.any() else values[bad].max() if low else values[bad].min()
-        condition = f"{column} {'<=' if low else '>='} {float(edge)!r}"
+        condition = f"{column} {'<=' if low else '>='} {float(edge)!r}{extra}"
         return name, condition, int(bad.sum()), means
 
     def _odd_shapes(self, view: View) -> list[tuple[str, str, int, str]]:
@@ -124,6 +134,8 @@ class Find:
                 ("odd size", np.log(wide * high) / 2, "width * height", "far fewer or more pixels than the others"),
             ):
                 apart = odd(values, spread=6.0)
+                if name == "odd shape":
+                    apart |= odd(values) & (np.abs(values) > _LONG)
                 power = 1 if text == "width / height" else 2
                 known = np.exp(values[~apart & np.isfinite(values)] * power)
                 if not apart.any() or not len(known):
