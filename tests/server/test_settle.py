@@ -1,0 +1,33 @@
+"""The types of the wire are worked out before threads meet them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+CODE = """
+import sys, threading, msgspec
+from loopline.server.app import inner_app
+from loopline.server.library import Library
+from loopline.server.wire import SaveViewIn, Selection, ViewIn, ViewSpec
+inner_app(Library(home=False))
+sys.setswitchinterval(1e-6)
+body = b'{"view":{"where":"a","filters":[{"control":"b","where":"c"}],"keep":[{"field":"f","where":"g"}]}}'
+start = threading.Barrier(6)
+def meet(kind, data):
+    start.wait()
+    msgspec.json.decode(data, type=kind)
+pairs = [(ViewIn, body), (ViewSpec, body[8:-1]), (Selection, body)] * 2
+threads = [threading.Thread(target=meet, args=pair) for pair in pairs]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print("alive")
+"""
+
+
+def test_threads_that_meet_a_type_at_the_same_time_do_not_end_the_process() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CODE], capture_output=True, text=True, env=dict(os.environ), timeout=120
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "alive"), done.stderr[-2000:]
