@@ -203,3 +203,9 @@ def test_answers_on_different_samples_are_not_compared() -> None:
     a, b = (weighed_values(np.arange(n), np.arange(n) * 1.0, np.arange(n) * 1.0) for n in (3, 4))
     with pytest.raises(BadValue, match="different samples"):
         compare(a, b, rng=np.random.default_rng(0))
+
+
+def test_one_sample_says_nothing_about_others() -> None:
+    found = bootstrap(weighed_values(np.arange(1), np.ones(1), np.zeros(1)), rng=np.random.default_rng(0), replicates=5)
+    assert found.numbers["mae"].value == 1
+    assert np.isnan(found.numbers["mae"].low)

@@ -204,6 +204,9 @@ def _replicates(one: Weighed, replicates: int, rng: np.random.Generator) -> tupl
     """The numbers as they are (p,), and those of each replicate (b, p). In threads: NumPy works outside the
     interpreter's lock."""
     samples = len(one.sample_id)
+    if samples < 2:  # the same draw each time would look like certainty
+        now = one.measure(np.ones(samples, np.int32))
+        return now, np.full((replicates, len(now)), NAN)
     found: list[FloatArray] = []
     with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, MOST_THREADS)) as pool:
         for first in range(0, replicates, BLOCK):
