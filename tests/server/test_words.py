@@ -22,7 +22,7 @@ pytest.importorskip("onnxruntime")
 def test_the_view_is_ordered_by_how_well_words_fit(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     for name in ("red", "green", "blue", "yellow"):
-        Image.new("RGB", (20, 12), name).save(tmp_path / "pictures" / f"{name}.png")
+        Image.new("RGB", (60 if name == "green" else 20, 12), name).save(tmp_path / "pictures" / f"{name}.png")
     with ll.create(tmp_path / "set") as ds:
         ds.add(tmp_path / "pictures")
         ds.embed(pair(tmp_path / "model"), key="words")
@@ -39,6 +39,9 @@ def test_the_view_is_ordered_by_how_well_words_fit(tmp_path: Path) -> None:
 
             assert paths(words="blue")[0] == "blue.png"
             assert len(paths(words="blue")) == 4
+            # The tiles' shapes come in the same order.
+            wide = browser.columns("layout", view={"words": "green"})["aspect"]
+            assert wide[0] == max(wide) != min(wide)
             assert paths(words="red, green")[0] == "yellow.png"
             assert paths(words="green", where="path != 'green.png'")[0] == "yellow.png"
             told = browser.post("view", view={"words": "green", "where": "width > 1"})

@@ -229,5 +229,5 @@ def layout(asked: Asked) -> bytes:
     if asked.field and not field:
         rows = asked.resident.objects(asked.at, asked.field).sample_row[rows].astype(np.int64)
     aspects = asked.resident.aspects(asked.at, field)
-    is_all = len(rows) == len(aspects) and asked.sort is None and not asked.field
+    is_all = len(rows) == len(aspects) and asked.in_own_order and not asked.field
     return frame({"aspect": aspects if is_all else aspects[rows]}, {"snapshot": asked.at, "count": len(rows)})

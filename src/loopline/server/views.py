@@ -40,6 +40,11 @@ class Asked:
     # -- answers
 
     @property
+    def in_own_order(self) -> bool:
+        """Whether the rows come as they are stored."""
+        return self.sort is None and self.ranked is None
+
+    @property
     def rows(self) -> IdRows:
         """All rows that there are."""
         return self.resident.objects(self.at, self.field) if self.field else self.resident.samples(self.at)

@@ -59,7 +59,7 @@ class WordSearch:
             else:
                 return Ranked(one.key, text, near.ids)
         what = "samples" if owner == SAMPLE_OWNER else f"objects of {owner}"
-        field = "" if owner == SAMPLE_OWNER else f" --field {owner}"
+        field = "" if owner == SAMPLE_OWNER else f"_{owner} --field {owner}"
         why = f": {refused.what}" if refused is not None else ""
         raise Located(
             BadValue(

@@ -1639,6 +1639,8 @@ export interface components {
             readonly sort?: string;
             /** @default  */
             readonly where?: string;
+            /** @default  */
+            readonly words?: string;
         };
     };
     responses: never;

@@ -7,6 +7,8 @@ export interface FilterSpec {
 
 export interface ViewSpec {
   readonly where?: string;
+  /** What fits these words best comes first, before any `sort`. */
+  readonly words?: string;
   readonly filters?: readonly FilterSpec[];
   /** `control`: the filter control that asks for it, which its own counts leave out. */
   readonly keep?: readonly { readonly field: string; readonly where: string; readonly control?: string }[];

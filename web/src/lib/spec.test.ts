@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { DatasetInfo } from "../api/types";
 import { EMPTY } from "./link";
-import { viewSpec } from "./spec";
+import { viewSpec, wordsOf } from "./spec";
 
 const info = {
   name: "d",
@@ -30,5 +30,15 @@ describe("from a link to a view", () => {
       { field: "truth", where: "label == 'car'", control: "truth.label" },
     ]);
     expect(spec.filters?.map((one) => one.where)).toEqual(["weather == 'rain'", "guess.any(0.5 <= score)"]);
+  });
+});
+
+describe("words", () => {
+  it("follow a quotation mark, and are no condition", () => {
+    expect(wordsOf('"a rainy street')).toBe("a rainy street");
+    expect(wordsOf('"a rainy street" ')).toBe("a rainy street");
+    expect(wordsOf('"todo" in tags')).toBeNull();
+    expect(wordsOf("weather == 'rain'")).toBeNull();
+    expect(wordsOf('"')).toBe("");
   });
 });

@@ -27,6 +27,12 @@ export function typeOf(of: string, info: Pick<DatasetInfo, "columns" | "fields">
   return type === "int" || type === "float" || type === "bool" || type === "time" || type === "json" ? type : "text";
 }
 
+/** Words to search pictures by: what follows a leading `"`; null where the text is a condition, as in `"todo" in tags`. */
+export function wordsOf(q: string): string | null {
+  const found = /^\s*"([^"]*)"?\s*$/.exec(q);
+  return found ? (found[1] ?? "").trim() : null;
+}
+
 export function viewSpec(link: Link, info: DatasetInfo, pinned: number | null): ViewSpec {
   const fields = info.fields.map((field) => field.name);
   const objects = fields.includes(link.objects) ? link.objects : undefined;
@@ -34,10 +40,12 @@ export function viewSpec(link: Link, info: DatasetInfo, pinned: number | null): 
   const filters = link.filters
     .filter((filter) => !ofTiles(filter))
     .map((filter) => ({ control: filter.of, where: conditionOf(filter, typeOf(filter.of, info), fields) }));
+  const words = wordsOf(link.q);
+  const q = words === null ? link.q : "";
   // Where tiles are objects, the query and the filters on them say which objects there are.
   const keep = objects
     ? [
-        ...(link.q ? [{ field: objects, where: link.q }] : []),
+        ...(q ? [{ field: objects, where: q }] : []),
         ...link.filters
           .filter(ofTiles)
           .map((filter) => ({ field: objects, where: conditionOf(filter, typeOf(filter.of, info), fields, objects), control: filter.of })),
@@ -45,7 +53,8 @@ export function viewSpec(link: Link, info: DatasetInfo, pinned: number | null): 
     : [];
   const version = info.versions.find((other) => other.name === link.version);
   return {
-    ...(link.q && !objects ? { where: link.q } : {}),
+    ...(q && !objects ? { where: q } : {}),
+    ...(words ? { words } : {}),
     ...(filters.length ? { filters } : {}),
     ...(keep.length ? { keep } : {}),
     ...(link.sort ? { sort: link.sort } : {}),
