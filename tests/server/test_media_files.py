@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import time
 from io import BytesIO
@@ -21,6 +22,8 @@ from loopline.media.thumbnails import Thumbnails, small_jpeg, thumbnail, upright
 from loopline.server.app import make_app
 from loopline.server.frames import read_frame
 from loopline.server.library import Library
+from loopline.server.pictures import Reference
+from loopline.server.ranges import answer
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 
@@ -101,6 +104,14 @@ def test_a_damaged_cache_is_begun_anew(tmp_path: Path) -> None:
     kept.close()
 
 
+def test_a_file_that_nobody_takes_a_part_of_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"x" * 100)
+    file = (tmp_path / "a.jpg").open("rb")
+    answer(file, Reference(str(tmp_path), "a.jpg", "image", "image/jpeg", 100, "hash"), {})
+    gc.collect()
+    assert file.closed
+
+
 @needs_ffmpeg
 def test_frames_have_the_times_that_the_file_says(shared_data: Path) -> None:
     found = film(str(shared_data / "videos" / "car-detection.mp4"))
@@ -124,13 +135,13 @@ def test_a_video_that_browsers_cannot_play_is_converted_once(shared_data: Path, 
         jobs = {client.get(url).json()["id"] for _ in range(3)}
         assert len(jobs) == 1
         for _ in range(2400):
-            answer = client.get(url)
-            if answer.status_code == 200:
+            got = client.get(url)
+            if got.status_code == 200:
                 break
-            assert answer.json()["state"] in ("running", "done"), answer.text
+            assert got.json()["state"] in ("running", "done"), got.text
             time.sleep(0.1)
-        assert answer.headers["content-type"] == "video/mp4"
-        (tmp_path / "made.mp4").write_bytes(answer.content)
+        assert got.headers["content-type"] == "video/mp4"
+        (tmp_path / "made.mp4").write_bytes(got.content)
         before = read_frame(client.get(f"/api/d/film/sample/{sample}/frames").content)[1]["time"]
         after = film(str(tmp_path / "made.mp4"))
         assert after.plays("video/mp4")

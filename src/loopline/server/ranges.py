@@ -117,7 +117,15 @@ def byte_range(header: str, size: int) -> tuple[int, int] | None:
 
 
 def _part(file: BinaryIO, first: int, last: int) -> Iterator[bytes]:
+    """Bytes of the file, which is closed at the end, also where nobody takes any: a browser is quickly gone."""
+    parts = _parts(file, first, last)
+    next(parts)  # from here on it is inside its `with`; a generator that never began would close nothing
+    return parts
+
+
+def _parts(file: BinaryIO, first: int, last: int) -> Iterator[bytes]:
     with file:
+        yield b""
         file.seek(first)
         left = last - first + 1
         while left > 0 and (chunk := file.read(min(_CHUNK, left))):
