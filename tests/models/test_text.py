@@ -13,7 +13,7 @@ import loopline as ll
 from loopline.cli import run
 from loopline.errors import BadValue, ModelError
 from loopline.models import load, zoo
-from loopline.models.load import card, cards_folder
+from loopline.models.load import card
 from loopline.models.pictures import picture_from_file
 from loopline.models.protocol import Embedder, Predictor, TextEmbedder
 from tests.models import tiny_onnx
@@ -125,7 +125,6 @@ def test_the_built_in_pair_names_what_is_missing_and_where_it_comes_from(
     (tmp_path / "efficientnet_lite0_imagenet.onnx").write_bytes(b"")
     with pytest.raises(ModelError, match=r"paraphrase-MiniLM-L3-v2\.onnx of imagenet_words"):
         load.load("imagenet_words")
-    assert (cards_folder() / "bert_uncased_vocab.txt").is_file()
     tiny_onnx.lookup(tmp_path / "elsewhere.onnx", TABLE)
     path = pair(tmp_path / "pair", TEXT + f'[[text.source]]\nfile = "{tmp_path / "elsewhere.onnx"}"\n')
     (tmp_path / "pair" / "words.onnx").unlink()

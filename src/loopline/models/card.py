@@ -73,7 +73,8 @@ class TextInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """`[text]`: the other half of a pair, which gives words vectors in the space of the pictures'.
 
     weights    an ONNX file beside the card or in a model folder · tensor: its output; "": the first
-    tokenizer  vocab.txt (BERT) or tokenizer.json (BERT, CLIP)
+    tokenizer  vocab.txt (BERT) or tokenizer.json (BERT, CLIP), likewise beside the card or in a model folder
+    source, tokenizer_source  where the two can be had · sha256, tokenizer_sha256: checked where given
     tokens     how many it takes, where its input does not say; 0: any number · pad: the number of the filling
     pool       of an output for each token: their mean, or the first one
     template   what is asked, with the words in place of {}
@@ -94,6 +95,8 @@ class TextInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     top: int = 10
     crops: int = 3
     source: list[Source] = []
+    tokenizer_sha256: str = ""
+    tokenizer_source: list[Source] = []
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -81,9 +81,15 @@ def get(name: str, source: str | None = None) -> Path:
 
 
 def _get_words(card: Card) -> None:
-    """The text half of a pair, where a card has one that is not here."""
-    if card.text is not None and file_of(card, card.text.weights) is None:
-        _fetched(card.name, card.text.weights, [_text(one) for one in card.text.source], card.text.sha256, card.origin)
+    """What the text half of a pair needs and is not here, where a card has one."""
+    if (half := card.text) is None:
+        return
+    for file, source, sha256 in (
+        (half.weights, half.source, half.sha256),
+        (half.tokenizer, half.tokenizer_source, half.tokenizer_sha256),
+    ):
+        if file_of(card, file) is None:
+            _fetched(card.name, file, [_text(one) for one in source], sha256, card.origin)
 
 
 def _fetched(name: str, file: str, sources: Sequence[str], sha256: str, origin: str) -> Path:
