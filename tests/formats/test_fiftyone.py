@@ -445,6 +445,35 @@ def test_losses_are_counted(tmp_path: Path) -> None:
     }
 
 
+def test_names_that_fiftyone_has_itself_are_given_up(tmp_path: Path) -> None:
+    """COCO's ids are called `id` in its files; FiftyOne does not load a sample that has a field of that name."""
+    columns = (Column("coco_id", "int", source_name="id"), Column("tags_2", "text", source_name="tags"))
+    attributes = (Column("coco_id", "int", source_name="id"), Column("label_2", "text", source_name="label"))
+    box = {"x": 1.0, "y": 1.0, "w": 2.0, "h": 2.0, "label": "cat", "tags": [], "coco_id": 9, "label_2": "old"}
+    store = MemoryStore(
+        DatasetSchema(columns, (LabelField("truth", "box", ("cat",), attributes),)),
+        [{"id": 1, "path": "a.jpg", "width": 9, "height": 9, "root": "", "tags": ["x"], "coco_id": 7, "tags_2": "y"}],
+        {"truth": [{"id": 1, "sample_id": 1, **box}]},
+    )
+    written(fiftyone.FORMAT, store, tmp_path / "out")
+    (sample,) = json.loads((tmp_path / "out" / "samples.json").read_text())["samples"]
+    assert (sample["coco_id"], sample["tags"], sample["tags_2"], "id" in sample) == (7, ["x"], "y", False)
+    (label,) = sample["truth"]["detections"]
+    assert (label["coco_id"], label["label"], label["label_2"], "id" in label) == (9, "cat", "old", False)
+    fields = [f["name"] for f in json.loads((tmp_path / "out" / "metadata.json").read_text())["sample_fields"]]
+    assert fields.count("id") == fields.count("tags") == 1
+    assert "coco_id" in fields
+
+
+def test_dates_are_dates_again_when_they_are_written(tmp_path: Path) -> None:
+    """FiftyOne refuses a text in a field of dates."""
+    written(fiftyone.FORMAT, read(fiftyone.FORMAT, put(tmp_path / "in")), tmp_path / "out", media="none")
+    (sample,) = json.loads((tmp_path / "out" / "samples.json").read_text())["samples"]
+    assert sample["seen"] == {"$date": "2024-01-01T00:00:00.000Z"}
+    kept = [f["ftype"] for f in json.loads((tmp_path / "out" / "metadata.json").read_text())["sample_fields"]]
+    assert kept.count("fiftyone.core.fields.DateTimeField") == 3
+
+
 def test_sniffing_takes_only_its_own(tmp_path: Path) -> None:
     base = put(tmp_path / "a")
     assert fiftyone.FORMAT.sniff(base) is not None

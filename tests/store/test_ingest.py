@@ -46,6 +46,25 @@ def by_path(lake: Lake) -> dict[str, dict[str, Any]]:
     return {row["path"]: row for row in state(lake)["samples"].values()}
 
 
+def test_columns_and_attributes_may_be_called_like_ours(lake: Lake) -> None:
+    """FiftyOne's examples have a field `place`, which an import uses for itself."""
+    columns = tuple(Column(name, "text") for name in ("place", "name", "leader", "fresh", "error", "hash"))
+    attributes = {column.name: ["here"] for column in columns}
+    ingest(
+        lake,
+        iter(
+            [
+                pictures("a.jpg", columns=columns, **attributes),
+                FieldFound(LabelField("truth", "class", ("cat",), columns)),
+                labels("truth", "a.jpg", label=["cat"], **attributes),
+            ]
+        ),
+        same="content",
+    )
+    assert all(by_path(lake)["a.jpg"][column.name] == "here" for column in columns)
+    assert all(rows(lake, "truth")[0][column.name] == "here" for column in columns)
+
+
 KINDS: dict[str, dict[str, Any]] = {
     "box": {"x": [1.5], "y": [2.0], "w": [0.1], "h": [1e-9], "iscrowd": [True], "area": [3.25], "rotation": [-7.5],
             "mask": [b"\x00\xff"], "polygons": [[[0.0, 0.0, 1.0, 1.0, 2.0, 0.0], []]], "keypoints": [[1.0, 2.0, 2.0]],

@@ -34,6 +34,8 @@ MISSING: Final = msgspec.UNSET
 _NONE: Final = type(None)
 _ABSENT: Final = frozenset({type(MISSING), _NONE})
 _GOOD: Final[dict[str, set[type]]] = {"bool": {bool}, "text": {str}, "int": {int}, "float": {int, float}}
+_ROWS: Final = frozenset({"key", "sample_key", "class_code", "tags"})
+"""What rows of samples and labels are tied by: see `kernel.exchange`."""
 _INT64: Final = range(-(2**63), 2**63)
 _EXACT: Final = range(-(2**53), 2**53 + 1)
 
@@ -90,7 +92,7 @@ class OpenColumns:
                 self.taken.add(known.name)
                 return known
         # A file may have both "a b" and "a_b"; each gets its own name.
-        name = unique_name(self.names.get(key, key), self.taken | {c.name for c in self.known})
+        name = unique_name(self.names.get(key, key), self.taken | _ROWS | {c.name for c in self.known})
         self.taken.add(name)
         return Column(name, kind, source_name=key if name != key else "")
 

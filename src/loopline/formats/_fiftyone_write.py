@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -24,7 +25,7 @@ from loopline.formats._shapes import Fault
 from loopline.formats._smalljson import listed, mapping, pretty
 from loopline.kernel import rle
 from loopline.kernel.exchange import Exportable, Written
-from loopline.kernel.schema import LabelField
+from loopline.kernel.schema import Column, LabelField, unique_name
 
 _HOLDS: Final = frozenset(
     {"mask", "points", "closed", "keypoints", "score", "track_id", "iscrowd", "value", "frame", "polygons", "rotation"}
@@ -52,6 +53,11 @@ _TYPES: Final = {
 _CORE: Final = "fiftyone.core."
 
 
+_SAMPLE: Final = HOUSE | {"filepath", "tags", "metadata", "created_at", "last_modified_at", "split", "frames"}
+_LABEL: Final = HOUSE | {"label", "confidence", "tags", "bounding_box", "mask", "mask_path", "index", "points", "value"}
+"""Names that samples and labels have of themselves."""
+
+
 def write(what: Exportable, target: Path, *, fields: Sequence[str], media: Media = "copy") -> Written:
     """Write any number of fields of any kind.
 
@@ -61,7 +67,10 @@ def write(what: Exportable, target: Path, *, fields: Sequence[str], media: Media
     """
     mine = [what.schema.field(name) for name in fields]
     pictures = Pictures(what, mine, "fiftyone", _HOLDS, OWN, columns=None, tags=True, splits=True, object_tags=True)
-    writer = _Writer(pictures, {f.name: _Form(f) for f in mine})
+    forms = {f.name: _Form(f) for f in mine}
+    columns = what.schema.columns
+    dates = {key_of(c) for c in columns if c.type == "time"} | _dates(_known(forms.values()))
+    writer = _Writer(pictures, forms, _named(columns, {*_SAMPLE, *(f.name for f in forms.values())}), dates)
     encoder = msgspec.json.Encoder()
     with new_folder(target) as folder, ExitStack() as stack:
         folders = Folders(folder, pictures.lost, checked(media))
@@ -85,6 +94,16 @@ def write(what: Exportable, target: Path, *, fields: Sequence[str], media: Media
     return Written([target], pictures.samples, pictures.objects, pictures.losses())
 
 
+def _named(columns: Iterable[Column], taken: Collection[str]) -> dict[str, str]:
+    """Key of each column in the file that it came from → its name in a document: that key, where FiftyOne has no use
+    for it of its own (COCO's `id`), else the column's own name, or one that is free."""
+    names: dict[str, str] = {}
+    for column in columns:
+        key = key_of(column)
+        names[key] = key if key not in taken else unique_name(column.name, {*taken, *names.values()})
+    return names
+
+
 class _Form:
     """How one field is written."""
 
@@ -95,6 +114,7 @@ class _Form:
         self.form = form if form in LABELS and LABELS[form][0] == one.kind else _FORMS[one.kind]
         self.inner = LABELS[self.form][1]
         self.name = str(meta.get("name") or one.name)
+        self.names = _named(one.attributes, _LABEL)
         self.framed = False
         self.unframed = False
 
@@ -105,10 +125,35 @@ class _Form:
         return labels[0]
 
 
+def _known(forms: Iterable[_Form]) -> Mapping[str, Any]:
+    """The document of the data set that the labels came from; empty where they did not come from FiftyOne."""
+    found = (mapping(mapping(form.field.meta.get("fiftyone")).get("dataset")) for form in forms)
+    return next((one for one in found if one), {})
+
+
+def _dates(known: Mapping[str, Any]) -> set[str]:
+    fields = [mapping(f) for f in (*listed(known.get("sample_fields")), *listed(known.get("frame_fields")))]
+    return {str(f.get("name")) for f in fields if str(f.get("ftype")).endswith(("DateTimeField", "DateField"))}
+
+
+def _dated(value: Any) -> Any:
+    """A date's text as MongoDB's JSON; anything else as it is."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return value
+    if moment is None:
+        return value
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return {"$date": f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"}
+
+
 @dataclass(slots=True)
 class _Writer:
     pictures: Pictures
     forms: Mapping[str, _Form]
+    names: Mapping[str, str]  # of columns of samples
+    dates: Collection[str]  # values of samples and frames that are dates
     used: set[str] = field(default_factory=set)
     lists: set[str] = field(default_factory=set)  # columns that have one
     video: bool = False
@@ -140,7 +185,7 @@ class _Writer:
             if key.startswith("metadata."):
                 out["metadata"][key.partition(".")[2]] = columns.pop(key)
         self.lists |= {name for name, value in columns.items() if isinstance(value, list)}
-        out |= columns
+        out |= {self.names.get(k, k): _dated(v) if k in self.dates else v for k, v in columns.items()}
         grouped: dict[tuple[int | None, str], list[dict[str, Any]]] = {}
         for number, label in enumerate(picture.labels):
             try:
@@ -176,7 +221,7 @@ class _Writer:
         """What a list of labels says of itself goes beside the list, anything else into the document."""
         form = self._form_of(key)
         if form is None:
-            document[key] = value
+            document[key] = _dated(value) if key in self.dates else value
         else:
             form.framed, form.unframed = (
                 form.framed or "filepath" not in document,
@@ -234,7 +279,7 @@ class _Writer:
             out["mask"] = npy_packed(decode(values["mask"]).ids)
         if label.kind == "keypoint" and isinstance(attributes.get("confidences"), list) and "confidence" not in out:
             out["confidence"] = attributes.pop("confidences")
-        return {**{k: v for k, v in attributes.items() if k not in out and k not in HOUSE}, **out}
+        return {**{form.names.get(k, k): v for k, v in attributes.items()}, **out}
 
     def _shape(self, label: Label, picture: Picture) -> dict[str, Any]:
         width, height = picture.size
@@ -275,9 +320,7 @@ class _Writer:
 
     def head(self, what: Exportable, name: str) -> dict[str, Any]:
         """The document of the data set: what came from FiftyOne, with the fields as they are now."""
-        known: Mapping[str, Any] = {}
-        for form in self.forms.values():
-            known = known or mapping(mapping(form.field.meta.get("fiftyone")).get("dataset"))
+        known = _known(self.forms.values())
         declared = {str(f.get("name")): f for f in map(mapping, listed(known.get("sample_fields")))}
         framed = {str(f.get("name")): f for f in map(mapping, listed(known.get("frame_fields")))}
         metadata = "metadata.VideoMetadata" if self.video and not self.image else "metadata.ImageMetadata"
@@ -295,7 +338,10 @@ class _Writer:
             for key, kind in columns
             if key not in (_ID, FRAMES) and not key.startswith("metadata.") and self._form_of(key) is None
         ]
-        mine = [_field("split", "String"), *(_field(k, "List" if k in self.lists else kind) for k, kind in columns)]
+        mine = [
+            _field("split", "String"),
+            *(_field(self.names.get(k, k), "List" if k in self.lists else kind) for k, kind in columns),
+        ]
         labels = {f.name: _label_field(f) for f in self.forms.values()}
         own = [*mine, *(labels[f.name] for f in self.forms.values() if f.unframed or not f.framed)]
         frames = [

@@ -29,7 +29,7 @@ def resolve(attempt: Attempt, name: str, match: str, view: str, columns: frozens
         label, join = "c.label", "LEFT JOIN temp._codes c ON c.code = l.class_code"
         fault = "c.code IS NULL AND l.class_code IS NOT NULL"
     attempt.tx.execute(
-        f"CREATE OR REPLACE TEMP TABLE {rows} AS SELECT l.place, k.id AS sample_id, {label} AS label, {fault} AS unlisted "
+        f"CREATE OR REPLACE TEMP TABLE {rows} AS SELECT l._place, k.id AS sample_id, {label} AS label, {fault} AS unlisted "
         f"FROM {view} l LEFT JOIN {keys} k ON k.key = l.sample_key {join}"
     )
     lost = "it names a picture that " + ("is not in the data set" if match else "the file does not list")
@@ -71,7 +71,7 @@ def _leave_out(
 ) -> None:
     """Delete the rows that have a fault; count them all, name the first ones."""
     named = attempt.tx.execute(
-        f"SELECT place, l.{column}::VARCHAR FROM {view} l JOIN temp.{rows} r USING (place) WHERE {condition} ORDER BY place LIMIT {NAMED}"
+        f"SELECT _place, l.{column}::VARCHAR FROM {view} l JOIN temp.{rows} r USING (_place) WHERE {condition} ORDER BY _place LIMIT {NAMED}"
     ).fetchall()
     if not named:
         return
@@ -113,16 +113,16 @@ def add_labels(attempt: Attempt, name: str, view: str, columns: frozenset[str], 
     _widen_attributes(attempt, name, view, columns, rows)
     label_field = attempt.tx.schema().field(name)
     target = attempt.tx.table(label_field.table)
-    first = attempt.tx.reserve("object", attempt.tx.number(f"SELECT max(place) + 1 FROM temp.{rows}"))
+    first = attempt.tx.reserve("object", attempt.tx.number(f"SELECT max(_place) + 1 FROM temp.{rows}"))
     own = {a.name: a for a in label_field.attributes}
-    values = {"id": f"{first} + r.place", "sample_id": "r.sample_id", "label": "r.label"}
+    values = {"id": f"{first} + r._place", "sample_id": "r.sample_id", "label": "r.label"}
     for column, kind in label_field.columns().items():
         if column in columns and column not in values:
             staged = f"l.{quoted(column)}"
             values[column] = value_sql(own[column], staged) if column in own else f"{staged}::{SQL_TYPES[kind]}"
-    source = f"FROM {view} l JOIN temp.{rows} r USING (place)"
+    source = f"FROM {view} l JOIN temp.{rows} r USING (_place)"
     attempt.tx.execute(
-        f"INSERT INTO {target} ({', '.join(quoted(n) for n in values)}) SELECT {', '.join(values.values())} {source} ORDER BY r.sample_id, r.place"
+        f"INSERT INTO {target} ({', '.join(quoted(n) for n in values)}) SELECT {', '.join(values.values())} {source} ORDER BY r.sample_id, r._place"
     )
     tagged = (
         insert_tags(attempt, name, f"SELECT {values['id']} AS id, unnest(l.tags) AS tag {source}")
@@ -135,7 +135,7 @@ def add_labels(attempt: Attempt, name: str, view: str, columns: frozenset[str], 
 def _list_classes(attempt: Attempt, name: str, rows: str) -> None:
     """Give the field the classes that its rows have and it does not list yet, in the order they appear."""
     seen = attempt.tx.execute(
-        f"SELECT label FROM temp.{rows} WHERE label IS NOT NULL GROUP BY label ORDER BY min(place)"
+        f"SELECT label FROM temp.{rows} WHERE label IS NOT NULL GROUP BY label ORDER BY min(_place)"
     ).fetchall()
     label_field = attempt.tx.schema().field(name)
     unlisted = tuple(label for (label,) in seen if label not in label_field.classes)
@@ -145,7 +145,7 @@ def _list_classes(attempt: Attempt, name: str, rows: str) -> None:
 
 def _widen_attributes(attempt: Attempt, name: str, view: str, columns: frozenset[str], rows: str) -> None:
     label_field = attempt.tx.schema().field(name)
-    source = f"FROM {view} l JOIN temp.{rows} r USING (place)"
+    source = f"FROM {view} l JOIN temp.{rows} r USING (_place)"
     attributes = tuple(
         fitted(attempt, a, value_sql(a, f"l.{quoted(a.name)}"), source) if a.name in columns else a
         for a in label_field.attributes

@@ -18,18 +18,18 @@ def add_samples(attempt: Attempt) -> tuple[int, int]:
         return 0, 0
     samples = attempt.tx.table("samples")
     staged = "s.content_hash" if "content_hash" in attempt.seen.samples else None
-    join = "LEFT JOIN temp._probed p USING (place)" if attempt.seen.probed else ""
+    join = "LEFT JOIN temp._probed p USING (_place)" if attempt.seen.probed else ""
     if attempt.seen.probed:
         staged = f"coalesce(p.content_hash, {staged})" if staged else "p.content_hash"
     attempt.tx.execute(match_sql(samples, attempt.same, staged, join))
     fresh, total, last = attempt.tx.one(
-        "SELECT count(*) FILTER (fresh AND place = leader), count(*), max(place) FROM temp._keys"
+        "SELECT count(*) FILTER (fresh AND _place = leader), count(*), max(_place) FROM temp._keys"
     )
     assert isinstance(fresh, int)
     assert isinstance(total, int)
     assert isinstance(last, int)
     values = _sample_values(attempt)
-    source = f"FROM _samples s JOIN temp._keys k USING (place) {join}"
+    source = f"FROM _samples s JOIN temp._keys k USING (_place) {join}"
     for column in _own_columns(attempt):
         tables.store(attempt.tx, column, fitted(attempt, column, values[column.name], source))
     if total > fresh:
@@ -40,7 +40,7 @@ def add_samples(attempt: Attempt) -> tuple[int, int]:
         attempt.tx.execute("UPDATE temp._keys SET id = ? + leader WHERE fresh", [first])
         attempt.tx.execute(
             f"INSERT INTO {samples} ({', '.join(quoted(name) for name in values)}) SELECT {', '.join(values.values())} "
-            f"{source} WHERE k.fresh AND k.place = k.leader ORDER BY k.id"
+            f"{source} WHERE k.fresh AND k._place = k.leader ORDER BY k.id"
         )
     return fresh, total - fresh
 
@@ -62,7 +62,7 @@ def _fill(attempt: Attempt, samples: str, values: Mapping[str, str], source: str
     merged = {quoted(n): f"coalesce({new.format(quoted(n))}, {old.format(quoted(n))})" for n in names}
     attempt.tx.execute(
         f"CREATE OR REPLACE TEMP TABLE _fill AS SELECT k.id AS _id, {', '.join(f'{values[n]} AS {quoted(n)}' for n in names)} "
-        f"{source} WHERE NOT k.fresh QUALIFY row_number() OVER (PARTITION BY k.id ORDER BY k.place) = 1"
+        f"{source} WHERE NOT k.fresh QUALIFY row_number() OVER (PARTITION BY k.id ORDER BY k._place) = 1"
     )
     differs = " OR ".join(f"{value} IS DISTINCT FROM t.{name}" for name, value in merged.items())
     attempt.tx.execute(
@@ -95,7 +95,7 @@ def tag_samples(attempt: Attempt) -> int:
     count = 0
     if "tags" in attempt.seen.samples:
         count = insert_tags(
-            attempt, SAMPLE_OWNER, "SELECT k.id, unnest(s.tags) AS tag FROM _samples s JOIN temp._keys k USING (place)"
+            attempt, SAMPLE_OWNER, "SELECT k.id, unnest(s.tags) AS tag FROM _samples s JOIN temp._keys k USING (_place)"
         )
     for tag in attempt.tags:
         count += insert_tags(attempt, SAMPLE_OWNER, f"SELECT id, {_literal(tag)} AS tag FROM temp._keys")

@@ -74,37 +74,39 @@ def _keep_first(con: duckdb.DuckDBPyConnection, problems: Problems) -> None:
     twice: set[int] = set()
     for by, what in (("key", "the same picture id twice"), ("root, path", "the same picture path twice")):
         again = con.execute(
-            f"SELECT place, key::VARCHAR, path FROM _staged_samples WHERE ({by}) IN "
+            f"SELECT _place, key::VARCHAR, path FROM _staged_samples WHERE ({by}) IN "
             f"(SELECT ({by}) FROM _staged_samples GROUP BY {by} HAVING count(*) > 1) "
-            f"QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY place) > 1 ORDER BY place"
+            f"QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY _place) > 1 ORDER BY _place"
         ).fetchall()
         for place, key, path in again:
             if place not in twice:
                 problems.add(Problem("skipped", what, f"{path} (id {key})", "the first one counts"))
         twice.update(place for place, *_ in again)
-    con.execute("CREATE OR REPLACE TEMP TABLE _twice AS SELECT unnest(?::BIGINT[]) AS place", [sorted(twice)])
+    con.execute("CREATE OR REPLACE TEMP TABLE _twice AS SELECT unnest(?::BIGINT[]) AS _place", [sorted(twice)])
 
 
 def _make_view(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
-        "CREATE OR REPLACE TEMP VIEW _samples AS FROM _staged_samples WHERE place NOT IN (SELECT place FROM temp._twice)"
+        "CREATE OR REPLACE TEMP VIEW _samples AS FROM _staged_samples WHERE _place NOT IN (SELECT _place FROM temp._twice)"
     )
 
 
 def _look(con: duckdb.DuckDBPyConnection, problems: Problems, probe: Probe) -> None:
     """Make the table `_probed`: what the media files themselves say."""
-    files = con.execute("SELECT place, root::VARCHAR AS root, path FROM _samples ORDER BY place").to_arrow_table()
+    files = con.execute(
+        "SELECT _place AS place, root::VARCHAR AS root, path FROM _samples ORDER BY _place"
+    ).to_arrow_table()
     columns = ", ".join(f"{name} {SQL_TYPES[SAMPLE_COLUMNS[name]]}" for name in PROBED)
-    con.execute(f"CREATE OR REPLACE TEMP TABLE _probed (place BIGINT, {columns}, error VARCHAR)")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE _probed (_place BIGINT, {columns}, error VARCHAR)")
     for batch in probe(files):
         con.register("_batch", pa.Table.from_batches([batch]))
-        con.execute("INSERT INTO temp._probed BY NAME FROM _batch")
+        con.execute("INSERT INTO temp._probed BY NAME SELECT place AS _place, * EXCLUDE (place) FROM _batch")
         con.unregister("_batch")
-    broken = "FROM temp._probed p JOIN _samples s USING (place) WHERE p.error IS NOT NULL"
+    broken = "FROM temp._probed p JOIN _samples s USING (_place) WHERE p.error IS NOT NULL"
     for error, count in con.execute(f"SELECT p.error, count(*) {broken} GROUP BY 1 ORDER BY 2 DESC, 1").fetchall():
         what = f"media not readable: {error}"
         named = con.execute(
-            f"SELECT s.root::VARCHAR, s.path {broken} AND p.error = ? ORDER BY place LIMIT ?", [error, NAMED]
+            f"SELECT s.root::VARCHAR, s.path {broken} AND p.error = ? ORDER BY _place LIMIT ?", [error, NAMED]
         ).fetchall()
         for root, path in named:
             problems.add(Problem("warning", what, f"{root.rstrip('/')}/{path}", "mend the file and add it again"))

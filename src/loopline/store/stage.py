@@ -34,6 +34,10 @@ MEMORY_BYTES: Final = 96 << 20
 """Batches of one kind of rows that stay in memory."""
 
 
+PLACE: Final = "_place"
+"""The column of staged rows with their places. A user's column may well be called `place`."""
+
+
 @dataclass(slots=True)
 class Problems:
     """Every problem counted; the first ones kept whole."""
@@ -51,7 +55,7 @@ class Problems:
 
 
 class Rows:
-    """Arrow batches of one kind of rows, each row with its `place`: 0, 1, ... in the file's order."""
+    """Arrow batches of one kind of rows, each row with its `_place`: 0, 1, ... in the file's order."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -63,7 +67,7 @@ class Rows:
     def append(self, rows: pa.Table) -> None:
         place = pa.array(np.arange(self.count, self.count + rows.num_rows, dtype=np.int64))
         self.count += rows.num_rows
-        self._memory.append(rows.append_column("place", place))
+        self._memory.append(rows.append_column(PLACE, place))
         self._bytes += rows.nbytes
         if self._bytes > MEMORY_BYTES:
             self._spill()
@@ -112,7 +116,7 @@ class Stage:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def samples(self) -> pa.Table | None:
-        """Pictures: place, key, path, root, and what the file says of them. None: the stream had none."""
+        """Pictures: _place, key, path, root, and what the file says of them. None: the stream had none."""
         rows = self._samples.table() if self._samples.count else None
         return rows if rows is None or isinstance(rows, pa.Table) else rows.to_table()
 
