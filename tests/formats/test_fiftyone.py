@@ -469,7 +469,7 @@ def test_dates_are_dates_again_when_they_are_written(tmp_path: Path) -> None:
     """FiftyOne refuses a text in a field of dates."""
     written(fiftyone.FORMAT, read(fiftyone.FORMAT, put(tmp_path / "in")), tmp_path / "out", media="none")
     (sample,) = json.loads((tmp_path / "out" / "samples.json").read_text())["samples"]
-    assert sample["seen"] == {"$date": "2024-01-01T00:00:00.000Z"}
+    assert sample["seen"] == {"$date": "2024-01-01T00:00:00.000000Z"}
     kept = [f["ftype"] for f in json.loads((tmp_path / "out" / "metadata.json").read_text())["sample_fields"]]
     assert kept.count("fiftyone.core.fields.DateTimeField") == 3
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -144,8 +144,7 @@ def _dated(value: Any) -> Any:
         return value
     if moment is None:
         return value
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return {"$date": f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"}
+    return {"$date": value if moment.tzinfo is not None else f"{moment.isoformat()}Z"}
 
 
 @dataclass(slots=True)
