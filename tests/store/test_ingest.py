@@ -48,7 +48,7 @@ def by_path(lake: Lake) -> dict[str, dict[str, Any]]:
 
 def test_columns_and_attributes_may_be_called_like_ours(lake: Lake) -> None:
     """FiftyOne's examples have a field `place`, which an import uses for itself."""
-    columns = tuple(Column(name, "text") for name in ("place", "name", "leader", "fresh", "error", "hash"))
+    columns = tuple(Column(name, "text") for name in ("place", "leader", "fresh", "error", "hash"))
     attributes = {column.name: ["here"] for column in columns}
     ingest(
         lake,
