@@ -53,6 +53,21 @@ def test_the_numbers_agree_with_scikit_learn(world: ll.Dataset) -> None:
     assert at_best.numbers["f1"] == pytest.approx(best.value)
 
 
+def test_its_curves_are_drawn_and_two_thresholds_are_compared(world: ll.Dataset) -> None:
+    strict, lax = (
+        world.evaluate(
+            truth="ill", predicted="said", protocol="binary", options={"positive": "yes", "threshold": at}, key=f"at{k}"
+        )
+        for k, at in enumerate((0.6, 0.4))
+    )
+    titles = [one.title for one in strict.charts()]
+    assert "ROC" in titles
+    assert "Precision and recall" in titles
+    assert next(one for one in strict.charts(lax) if one.title == "ROC").series[1].name == "at1"
+    with pytest.raises(BadValue, match="different options"):
+        ll.compare(strict, lax)
+
+
 def test_a_sample_without_a_row_may_be_a_no(world: ll.Dataset) -> None:
     options = {"positive": "yes", "absent": "no"}
     ev = world.evaluate(truth="ill", predicted="said", protocol="binary", options=options, save=False)

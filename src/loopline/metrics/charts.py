@@ -49,11 +49,12 @@ def precision_recall(reports: Mapping[str, CocoReport], *, iou: float | None = 0
 
 def roc(curves: Mapping[str, Curve]) -> Lines:
     """True over false positive rate, a line a class or model, from `ranking.roc_curve`."""
-    series = tuple(Series(name, one.x, one.y, notes=_thresholds(one.thresholds)) for name, one in curves.items())
+    series = tuple(Series(name, one.x, one.y, notes=at_thresholds(one.thresholds)) for name, one in curves.items())
     return Lines("ROC", "false positive rate", "true positive rate", series, _UNIT, _UNIT, diagonal=True)
 
 
-def _thresholds(values: FloatArray) -> tuple[str, ...]:
+def at_thresholds(values: FloatArray) -> tuple[str, ...]:
+    """A note for each point of a curve."""
     return tuple("nothing is positive" if math.isinf(v) else f"score ≥ {v:.3f}" for v in values.tolist())
 
 

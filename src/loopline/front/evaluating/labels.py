@@ -128,6 +128,7 @@ def measure_classification(question: Question) -> Answer:
     sides, fields = usable_rows(question, "label")
     names = _classes(sides, fields)
     answers = classification.answers_of_tables((paired(*sides),), names)
+    known, scores = answers.truth >= 0, answers.scores
     report = classification.classification_report(answers.truth, answers.predicted, names, scores=answers.scores)
     truth, predicted = sides
     chosen = _best_rows(predicted, names)
@@ -144,6 +145,9 @@ def measure_classification(question: Question) -> Answer:
         weighed=lambda: weighed_classes(
             answers.sample_id, answers.truth, answers.predicted, names, scores=answers.scores
         ),
+        ranked=None
+        if scores is None
+        else lambda: {n: (answers.truth[known] == k, scores[known, k]) for k, n in enumerate(names)},
     )
 
 
@@ -223,6 +227,7 @@ def measure_multilabel(question: Question) -> Answer:
     sides, fields = usable_rows(question, "label")
     names = _classes(sides, fields)
     sets = multilabel.sets_of_tables((paired(*sides),), names, threshold=options.threshold)
+    score = sets.scores
     report = multilabel.multilabel_report(sets.truth, sets.predicted, names, scores=sets.scores)
     truth, predicted = sides
     said = _score(predicted) >= options.threshold
@@ -239,6 +244,7 @@ def measure_multilabel(question: Question) -> Answer:
         matches=matches,
         reliability=_sure(predicted, said, hit),
         weighed=lambda: weighed_sets(sets.sample_id, sets.truth, sets.predicted, names, scores=sets.scores),
+        ranked=None if score is None else lambda: {n: (sets.truth[:, k], score[:, k]) for k, n in enumerate(names)},
     )
 
 
@@ -308,6 +314,7 @@ def measure_binary(question: Question) -> Answer:
         confusion=cells.astype(np.int64),
         reliability=reliability(asked.scores, asked.truth) if within else None,
         weighed=lambda: weighed_answers(asked.sample_id, asked.truth, asked.scores, threshold=options.threshold),
+        ranked=lambda: {asked.positive: (asked.truth, asked.scores)},
     )
 
 

@@ -15,8 +15,10 @@ from loopline.kernel.charts import Bars, Chart, Lines, Series, Table
 from loopline.metrics import charts
 from loopline.metrics.coco import CocoReport
 from loopline.metrics.errors import Confusion
+from loopline.metrics.ranking import pr_curve, roc_curve, thinned
 
 _STEPS: Final = 12
+_LINES: Final = 8  # classes that have a line of their own
 _CLASS_NUMBERS: Final = ("AP", "AP50", "F1", "IoU", "PQ", "precision", "recall")
 
 
@@ -53,6 +55,7 @@ def charts_of(evaluations: Sequence[Judged], *, advice: bool = True) -> list[Cha
     if reliable:
         found.append(charts.reliability_diagram(reliable))
     if advice:
+        found += _ranked(by_key)
         measured = {
             key: errors_of(one.measured, one.record.settings["iou"])
             for key, one in coco.items()
@@ -78,6 +81,33 @@ def _precision_recall(known: dict[str, Judged], iou: float | None) -> Lines:
     at = "mean over IoU" if iou is None else f"IoU {iou:g}"
     unit = (0.0, 1.0)
     return Lines(f"Precision and recall, {at}", "recall", "precision", tuple(series), unit, unit)
+
+
+def _ranked(known: dict[str, Judged]) -> list[Chart]:
+    """ROC and precision over recall of classifiers: of one a line a class, of several all classes of each pooled."""
+    ranked = {key: one.answer.ranked() for key, one in known.items() if one.answer.ranked is not None}
+    if not ranked:
+        return []
+    if len(known) == 1:
+        (classes,) = ranked.values()
+        most = sorted(classes, key=lambda name: -int(classes[name][0].sum()))[:_LINES]
+        rows = {name: classes[name] for name in classes if name in most}
+    else:
+        rows = {
+            key: (
+                np.concatenate([true for true, _ in one.values()]),
+                np.concatenate([score for _, score in one.values()]),
+            )
+            for key, one in ranked.items()
+        }
+    rows = {name: (true, score) for name, (true, score) in rows.items() if true.any() and not true.all()}
+    pr = {name: thinned(pr_curve(*one)) for name, one in rows.items()}
+    unit = (0.0, 1.0)
+    lines = tuple(Series(name, one.x, one.y, notes=charts.at_thresholds(one.thresholds)) for name, one in pr.items())
+    return [
+        charts.roc({name: thinned(roc_curve(*one)) for name, one in rows.items()}),
+        Lines("Precision and recall", "recall", "precision", lines, unit, unit),
+    ]
 
 
 def _confusion(one: Judged) -> Chart:

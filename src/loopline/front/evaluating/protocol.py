@@ -15,7 +15,7 @@ from loopline.front.evaluating.slicing import Part
 from loopline.kernel.detections import BadRows, Detections
 from loopline.kernel.schema import FieldKind
 from loopline.metrics import fates
-from loopline.metrics._arrays import AnyArray, FloatArray, IntArray
+from loopline.metrics._arrays import AnyArray, BoolArray, FloatArray, IntArray
 from loopline.metrics.bootstrap import Weighed
 from loopline.metrics.calibration import Reliability, reliability
 from loopline.metrics.record import Numbers, SliceNumbers, Task
@@ -46,6 +46,7 @@ class Answer:
     report   the full report in memory, for what is computed from it · matches: see `runs.records`
     slices   the numbers of some parts; None: each part is measured like a whole, on its samples
     weighed  what resampling needs; None: the numbers of this protocol do not resample
+    ranked   by class, whether each sample has it and its score there, (n,) each; None: not every sample has scores
     """
 
     report: object
@@ -62,6 +63,7 @@ class Answer:
     dropped: Mapping[str, int] = field(default_factory=dict)
     slices: Callable[[Sequence[Part]], list[SliceNumbers]] | None = None
     weighed: Callable[[], Weighed] | None = None
+    ranked: Callable[[], Mapping[str, tuple[BoolArray, FloatArray]]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
