@@ -42,9 +42,10 @@ class ClassWords:
     def normalised(self) -> bool:
         return True
 
-    @property
+    @cached_property
     def dimension(self) -> int:
-        return int(self._words.shape[1])
+        """Of one word, which is quicker to ask for than all names of the classes."""
+        return int(self._tower.embed(["word"]).shape[1])
 
     @cached_property
     def _words(self) -> Float32:
