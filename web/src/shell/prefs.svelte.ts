@@ -12,6 +12,8 @@ export interface Prefs {
   pinned: string[];
   /** Filter rows that are open, by data set. */
   open: Record<string, string[]>;
+  /** Filter rows that the reader took away, by data set. */
+  hidden: Record<string, string[]>;
   recent: string[];
 }
 
@@ -25,6 +27,7 @@ const DEFAULTS: Prefs = {
   letterKeys: true,
   pinned: [],
   open: {},
+  hidden: {},
   recent: [],
 };
 const KEY = "loopline";
