@@ -323,3 +323,22 @@ def test_points_are_the_same_every_time_and_keep_what_is_near(ds: ll.Dataset, br
     assert plane(np.zeros((3, 4), np.float16)).shape == (3, 2)
     assert plane(np.zeros((0, 4), np.float16)).shape == (0, 2)
     assert plane(np.ones((5, 1), np.float16)).shape == (5, 2)
+
+
+def test_a_version_becomes_a_data_set_of_its_own(ds: ll.Dataset, browser: Browser) -> None:
+    ds.version("v1")
+    ds.delete(ds.where("weather == 'rain'"))
+    job = browser.post("branch", name="apart", version="v1")
+    for _ in range(200):
+        (found,) = [one for one in browser.client.get("/api/jobs").json() if one["id"] == job["id"]]
+        if found["state"] != "running":
+            break
+        time.sleep(0.05)
+    assert found["state"] == "done", found
+    with ll.open("apart") as made:
+        assert made.view().count() == SAMPLES
+        assert made.objects("truth").count() == ds.at("v1").objects("truth").count()
+    assert ds.view().count() == SAMPLES - 4
+    assert "already" in browser.problem("branch", name="apart", version="v1")["detail"]
+    assert "place" in browser.problem("branch", name="../apart", version="v1")["detail"]
+    assert browser.problem("branch", name="other", version="v7")["detail"]

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import msgspec
 import numpy as np
 
+from loopline.errors import BadValue, DatasetExists
+from loopline.front.opening import create, list_datasets
+from loopline.jobs import Progress, StopSignal
 from loopline.server import pages
 from loopline.server.describe import stamp
 from loopline.server.frames import Column, frame
+from loopline.server.jobs import Jobs
 from loopline.server.kept import Kept
 from loopline.server.library import Shown
 from loopline.server.resident import Ids
 from loopline.server.samples import scalar
-from loopline.server.wire import ChangeOut, DiffOut, LogLine, SavedView, TableCounts, VersionOut, ViewSpec
+from loopline.server.wire import (
+    BranchIn,
+    ChangeOut,
+    DiffOut,
+    JobOut,
+    LogLine,
+    SavedView,
+    Scalar,
+    TableCounts,
+    VersionOut,
+    ViewSpec,
+)
 from loopline.store import diff as diffs
 from loopline.store import saved_views, versions
 
@@ -36,6 +52,30 @@ def version_list(shown: Shown) -> list[VersionOut]:
 
 def version_out(v: versions.Version) -> VersionOut:
     return VersionOut(v.name, v.snapshot, v.message, v.author, stamp(v.at))
+
+
+def branch(shown: Shown, jobs: Jobs, asked: BranchIn) -> JobOut:
+    """Copy a version into a new data set under the home folder.
+
+    Raises UnknownVersion, BadValue for a name that is a place, DatasetExists.
+    """
+    source = shown.dataset.at(asked.version)
+    if "/" in asked.name or "\\" in asked.name or asked.name.startswith("."):
+        raise BadValue(
+            f'"{asked.name}" names a place; the app makes data sets under its home folder', hint="leave out slashes"
+        )
+    if asked.name in list_datasets():
+        raise DatasetExists(f'there is a data set "{asked.name}" already', hint="give it another name")
+
+    def work(progress: Progress, stop: StopSignal) -> Mapping[str, Scalar]:
+        progress.start("copy")
+        stop.check()
+        made = create(asked.name)
+        made.copy_from(source)
+        progress.finish()
+        return {"dataset": asked.name}
+
+    return jobs.start(f"Branch {asked.name} off {shown.name}", shown.name, work, only_one=f"branch {asked.name}")
 
 
 class _Found:

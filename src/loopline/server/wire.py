@@ -391,6 +391,13 @@ class RestoreIn(Struct, forbid_unknown_fields=True):
     version: Name
 
 
+class BranchIn(Struct, forbid_unknown_fields=True):
+    """`name`: of the new data set, beside this one under the home folder."""
+
+    name: Name
+    version: Name
+
+
 class ChangeOut(Struct):
     """`values`: column → before and after."""
 

@@ -64,6 +64,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/d/{name}/branch": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Branch
+         * @description A new data set from this one as it was at a version, as a job; its result names it. Media stay where they are.
+         */
+        readonly post: operations["branch"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/d/{name}/check": {
         readonly parameters: {
             readonly query?: never;
@@ -470,6 +490,27 @@ export interface paths {
         readonly get: operations["log"];
         readonly put?: never;
         readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/d/{name}/map": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Map
+         * @description Place an embedding's points so that neighbours stay together, as a job; its result names the embedding of two
+         *     numbers that the places are kept as. One that is there is made anew.
+         */
+        readonly post: operations["map_"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -1080,6 +1121,11 @@ export interface components {
             /** @default 0 */
             readonly offset?: number;
         };
+        /** BranchIn */
+        readonly BranchIn: {
+            readonly name: string;
+            readonly version: string;
+        };
         /** CellOut */
         readonly CellOut: {
             readonly field: string;
@@ -1373,6 +1419,10 @@ export interface components {
             readonly names: readonly string[];
             readonly snapshot: number;
             readonly verb: string;
+        };
+        /** MapIn */
+        readonly MapIn: {
+            readonly key: string;
         };
         /** MasksIn */
         readonly MasksIn: {
@@ -1757,6 +1807,48 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": readonly components["schemas"]["ChangeOut"][];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    readonly branch: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description name of a data set */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["BranchIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Request accepted, processing continues off-line */
+            readonly 202: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["JobOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
@@ -2674,6 +2766,48 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": readonly components["schemas"]["LogLine"][];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    readonly map_: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description name of a data set */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["MapIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Request accepted, processing continues off-line */
+            readonly 202: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["JobOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */

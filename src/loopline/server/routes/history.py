@@ -14,9 +14,11 @@ from loopline.server.shelf import DatasetName, Given
 from loopline.server.wire import (
     BetweenIn,
     BetweenPageIn,
+    BranchIn,
     ChangeOut,
     CompleteIn,
     DiffOut,
+    JobOut,
     LogLine,
     Offer,
     SavedView,
@@ -50,6 +52,12 @@ def name_version(shelf: Given, name: DatasetName, data: JSONBody[VersionIn]) -> 
 def drop_version(shelf: Given, name: DatasetName, version: FromPath[str]) -> None:
     """Take a name away; its snapshot stays."""
     versions.drop_version(shelf.shown(name).lake, version)
+
+
+@post("/api/d/{name:str}/branch", status_code=202, sync_to_thread=True)
+def branch(shelf: Given, name: DatasetName, data: JSONBody[BranchIn]) -> JobOut:
+    """A new data set from this one as it was at a version, as a job; its result names it. Media stay where they are."""
+    return past.branch(shelf.shown(name), shelf.jobs, data)
 
 
 @post("/api/d/{name:str}/diff", status_code=200, sync_to_thread=True)
@@ -105,6 +113,7 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     list_versions,
     name_version,
     drop_version,
+    branch,
     diff,
     diff_page,
     blame,

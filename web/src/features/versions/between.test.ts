@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type DiffAnswer, type LogLine, pairOf, picked, rowsOf } from "./between";
+import { codeLine, type DiffAnswer, type LogLine, pairOf, picked, rowsOf } from "./between";
 
 const line = (snapshot: number, ...names: string[]): LogLine => ({ snapshot, names, at: "", author: "", verb: "set", message: "" });
 const log = [line(9), line(7), line(4, "v1"), line(2)];
@@ -26,4 +26,9 @@ describe("which two states", () => {
     const answer: DiffAnswer = { before: 1, after: 2, samples: none, fields: { a: none, b: { ...none, removed: 3 } }, tags_added: 0, tags_removed: 0, schema: [], touched: 3 };
     expect(rowsOf(answer).map((row) => row.name)).toEqual(["b"]);
   });
+});
+
+it("a version is opened by its name, or by its number where it has none", () => {
+  expect(codeLine("masks", { snapshot: 7, names: ["v1", "first"] })).toBe('ll.open("masks").at("v1")');
+  expect(codeLine("masks", { snapshot: 7, names: [] })).toBe('ll.open("masks").at(7)');
 });

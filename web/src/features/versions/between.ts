@@ -53,3 +53,9 @@ export function rowsOf(answer: DiffAnswer): { readonly name: string; readonly co
     ({ counts }) => counts.added + counts.removed + counts.changed > 0,
   );
 }
+
+/** The line of Python that opens a data set as it was then. */
+export function codeLine(dataset: string, line: Pick<LogLine, "snapshot" | "names">): string {
+  const [name] = line.names;
+  return `ll.open(${JSON.stringify(dataset)}).at(${name === undefined ? line.snapshot : JSON.stringify(name)})`;
+}
