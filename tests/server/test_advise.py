@@ -37,6 +37,15 @@ def test_an_embedding_is_a_job_and_then_a_run(ds: ll.Dataset, browser: Browser) 
     assert [(r["kind"], r["status"]) for r in runs] == [("embed", "done")]
 
 
+def test_a_map_is_a_job_and_then_an_embedding_of_two_numbers(ds: ll.Dataset, browser: Browser) -> None:
+    ds.embed(key="looks")
+    for _ in range(2):  # the second time it is made anew
+        ended = _ended(browser, browser.post("map", key="looks")["id"])
+        assert (ended["state"], ended["result"]) == ("done", {"embedding": "looks_pacmap"})
+    assert [(e.key, e.dimension) for e in ds.embeddings() if e.dimension == 2] == [("looks_pacmap", 2)]
+    assert _ended(browser, browser.post("map", key="none")["id"])["state"] == "failed"
+
+
 def test_a_model_that_is_not_there_fails_the_job_with_its_reason(browser: Browser) -> None:
     ended = _ended(browser, browser.post("embed", key="looks", model="nobody")["id"])
     assert ended["state"] == "failed"

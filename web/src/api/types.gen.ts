@@ -4,974 +4,974 @@
  */
 
 export interface paths {
-    readonly "/api/d/{name}": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * GetDataset
          * @description What a data set holds.
          */
-        readonly get: operations["get_dataset"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["get_dataset"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/around": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/around": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Around
          * @description The samples before and after one in a view.
          */
-        readonly post: operations["around"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["around"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/blame": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/blame": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Blame
          * @description Who changed what of a sample, or of an object of a field, newest first.
          */
-        readonly get: operations["blame"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["blame"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/branch": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/branch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Branch
          * @description A new data set from this one as it was at a version, as a job; its result names it. Media stay where they are.
          */
-        readonly post: operations["branch"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["branch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/check": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Check
          * @description Whether a condition and sort keys can be asked; else the problem, with its place in the text.
          *
          *     With `objects` the condition is about the objects of that field.
          */
-        readonly post: operations["check"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/compare": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Compare
          * @description What changed from one evaluation to another, with intervals.
          */
-        readonly post: operations["compare"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["compare"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/complete": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Complete
          * @description What may stand at the cursor.
          */
-        readonly post: operations["complete"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["complete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/crops": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/crops": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Crops
          * @description Objects cut out of their pictures, sharp, as records like those of thumbs; `id` is the object's.
          */
-        readonly post: operations["crops"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["crops"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/delete": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Delete
          * @description Delete the chosen samples or objects. Media files stay.
          */
-        readonly post: operations["delete"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["delete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/diff": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Diff
          * @description Counts of what is different between two versions.
          */
-        readonly post: operations["diff"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["diff"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/diff/page": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/diff/page": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * DiffPage
          * @description Samples that are different, with what is drawn on them before and after, as a frame.
          */
-        readonly post: operations["diff_page"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["diff_page"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/edit": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/edit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Edit
          * @description Change single objects, or add some.
          */
-        readonly post: operations["edit"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["edit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/embed": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/embed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Embed
          * @description Give every sample a vector under a key, as a job; its result names the embedding.
          */
-        readonly post: operations["embed"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["embed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/evaluations": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/evaluations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Asynccallable
          * @description Stored evaluations, oldest first.
          */
-        readonly get: operations["list_evaluations"];
-        readonly put?: never;
+        get: operations["list_evaluations"];
+        put?: never;
         /**
          * Evaluate
          * @description Measure predictions against truth, as a job; its result names the evaluation.
          */
-        readonly post: operations["evaluate"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["evaluate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/evaluations/{key}": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/evaluations/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Asynccallable
          * @description One evaluation: numbers, per class, slices, confusion matrix, calibration, settings.
          */
-        readonly get: operations["get_evaluation"];
-        readonly put?: never;
-        readonly post?: never;
+        get: operations["get_evaluation"];
+        put?: never;
+        post?: never;
         /**
          * DropEvaluation
          * @description Delete a stored evaluation; earlier snapshots still have it.
          */
-        readonly delete: operations["drop_evaluation"];
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        delete: operations["drop_evaluation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/evaluations/{key}/cell": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/evaluations/{key}/cell": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Cell
          * @description The objects behind one cell of the confusion matrix.
          */
-        readonly get: operations["cell"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["cell"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/evaluations/{key}/curve": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/evaluations/{key}/curve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * GetCurve
          * @description Precision over recall.
          */
-        readonly get: operations["get_curve"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["get_curve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/evaluations/{key}/mixups": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/evaluations/{key}/mixups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Mixups
          * @description Who is taken for whom in each bin of scores, as a frame: bin u1 (255: found by no prediction), row u2, column u2,
          *     count u4; the background is the class after the last. Measures again: seconds.
          */
-        readonly get: operations["mixups"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["mixups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/evaluations/{key}/next": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/evaluations/{key}/next": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * NextSteps
          * @description What to do next, by falling expected gain. Measures the evaluation's snapshot again: seconds.
          */
-        readonly get: operations["next_steps"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["next_steps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/evaluations/{key}/scores": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/evaluations/{key}/scores": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Scores
          * @description Predictions by class and bin of scores, as a frame: right u4, wrong u4 (class by class, BINS each) · truths u4 of
          *     each class. Header: classes, low, high, bins.
          */
-        readonly get: operations["scores"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["scores"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/evaluations/{key}/slices": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/evaluations/{key}/slices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * MeasureSlice
          * @description The numbers of the slices that a text stands for: as stored, else measured now, which takes seconds.
          */
-        readonly post: operations["measure_slice"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["measure_slice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/facets": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/facets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Facets
          * @description What the filter controls show, in their order.
          */
-        readonly post: operations["facets"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["facets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/layout": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/layout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Layout
          * @description The aspect of every row of a view, in its order, as a frame.
          */
-        readonly post: operations["layout"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["layout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/log": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Log
          * @description What was done by whom and when, newest first.
          */
-        readonly get: operations["log"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/map": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/map": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Map
          * @description Place an embedding's points so that neighbours stay together, as a job; its result names the embedding of two
          *     numbers that the places are kept as. One that is there is made anew.
          */
-        readonly post: operations["map_"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["map_"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/masks": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/masks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Masks
          * @description Run lengths of the masks of some objects, as a frame.
          */
-        readonly post: operations["masks"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["masks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/media/{sample_id}": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/media/{sample_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Media
          * @description The file of a sample; answers to Range and If-None-Match. 202 and a job while a video is being converted.
          */
-        readonly get: operations["media"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["media"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/page": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/page": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Page
          * @description Some rows of a view with what is drawn on them, as a frame.
          */
-        readonly post: operations["page"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["page"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/points/{key}": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/points/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Points
          * @description An embedding on a plane, as a frame: x u2, y u2, id f8, in a random order.
          */
-        readonly get: operations["points"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["points"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/points/{key}/parts": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/points/{key}/parts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Parts
          * @description A frame in the order of the points: part u1 (index in `values`; 254 another value, 255 none) · view u1: the view
          *     has it · sample f8. Header: values [text], counts [of each], snapshot.
          */
-        readonly post: operations["parts"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["parts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/restore": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Restore
          * @description Make everything as it was at a version, as a new snapshot.
          */
-        readonly post: operations["restore"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/runs": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * ListRuns
          * @description What ran over this data set, newest first: on which snapshot, with what, by whom, when.
          */
-        readonly get: operations["list_runs"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["list_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/sample/{sample_id}": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/sample/{sample_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Sample
          * @description A sample with all its labels, exact.
          */
-        readonly get: operations["sample"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["sample"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/sample/{sample_id}/frames": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/sample/{sample_id}/frames": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * FrameTimes
          * @description When each frame of a video is shown, as a frame: `time` f8, seconds, rising.
          */
-        readonly get: operations["frame_times"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["frame_times"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/set": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/set": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * SetColumn
          * @description Set one column of the chosen samples or objects to one value.
          */
-        readonly post: operations["set_column"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["set_column"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/similar": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Similar
          * @description What is most like some samples or objects, by an embedding; the most alike first.
          */
-        readonly post: operations["similar"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["similar"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/strip": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/strip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Strip
          * @description Frames spread over a video, side by side in one picture, as one record like those of thumbs.
          */
-        readonly post: operations["strip"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["strip"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/tag": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/tag": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Tag
          * @description Give the chosen samples or objects tags.
          */
-        readonly post: operations["tag"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["tag"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/thumbs": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/thumbs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Thumbs
          * @description Thumbnails in the order asked for, as records: f8 id, u4 length, u1 kind (0 JPEG, 1 why not), 3 bytes, bytes.
          */
-        readonly post: operations["thumbs"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["thumbs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/undo": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Undo
          * @description Take a change back. What was changed again since is left as it is.
          */
-        readonly post: operations["undo"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["undo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/untag": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/untag": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * Untag
          * @description Take tags away.
          */
-        readonly post: operations["untag"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["untag"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/versions": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Asynccallable
          * @description The named snapshots, oldest first.
          */
-        readonly get: operations["list_versions"];
-        readonly put?: never;
+        get: operations["list_versions"];
+        put?: never;
         /**
          * NameVersion
          * @description Name the newest snapshot, or another.
          */
-        readonly post: operations["name_version"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["name_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/versions/{version}": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
-        readonly post?: never;
+        get?: never;
+        put?: never;
+        post?: never;
         /**
          * DropVersion
          * @description Take a name away; its snapshot stays.
          */
-        readonly delete: operations["drop_version"];
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        delete: operations["drop_version"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/view": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/view": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * CountView
          * @description How many rows a view has, and the view as text.
          */
-        readonly post: operations["count_view"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["count_view"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/views": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Asynccallable
          * @description Saved views, by name.
          */
-        readonly get: operations["list_views"];
-        readonly put?: never;
+        get: operations["list_views"];
+        put?: never;
         /**
          * SaveView
          * @description Keep a view under a name; one that has the name is replaced.
          */
-        readonly post: operations["save_view"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["save_view"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/d/{name}/views/{view}": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/d/{name}/views/{view}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
-        readonly post?: never;
+        get?: never;
+        put?: never;
+        post?: never;
         /**
          * DropView
          * @description Forget a saved view.
          */
-        readonly delete: operations["drop_view"];
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        delete: operations["drop_view"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/datasets": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/datasets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * ListDatasets
          * @description All data sets that the app shows.
          */
-        readonly get: operations["list_datasets"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["list_datasets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/events": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * Events
@@ -979,718 +979,718 @@ export interface paths {
          *
          *     A browser that comes back says the last one that it saw (Last-Event-ID), and gets those after it.
          */
-        readonly get: operations["events"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/jobs": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * ListJobs
          * @description Jobs of this server's life, newest first.
          */
-        readonly get: operations["list_jobs"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["list_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/jobs/{job_id}": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/jobs/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
         /**
          * GetJob
          * @description One job, with its log.
          */
-        readonly get: operations["get_job"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        get: operations["get_job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/jobs/{job_id}/pause": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/jobs/{job_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * PauseJob
          * @description Ask a job to wait; it does between two steps.
          */
-        readonly post: operations["pause_job"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["pause_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/jobs/{job_id}/resume": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/jobs/{job_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * ResumeJob
          * @description Let a job that waits go on, or begin one again that was stopped or failed: it leaves out what it has kept.
          */
-        readonly post: operations["resume_job"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["resume_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    readonly "/api/jobs/{job_id}/stop": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    "/api/jobs/{job_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly get?: never;
-        readonly put?: never;
+        get?: never;
+        put?: never;
         /**
          * StopJob
          * @description Ask a job to stop; it does between two steps.
          */
-        readonly post: operations["stop_job"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
+        post: operations["stop_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /** AroundIn */
-        readonly AroundIn: {
+        AroundIn: {
             /** @default 64 */
-            readonly count?: number;
-            readonly id: number;
-            readonly view?: components["schemas"]["ViewSpec"];
+            count: number;
+            id: number;
+            view?: components["schemas"]["ViewSpec"];
         };
         /** AroundOut */
-        readonly AroundOut: {
-            readonly ids: readonly number[];
-            readonly offset: number;
-            readonly position: number | null;
+        AroundOut: {
+            ids: number[];
+            offset: number;
+            position: number | null;
         };
         /** BetweenIn */
-        readonly BetweenIn: {
+        BetweenIn: {
             /** @default now */
-            readonly after?: string;
-            readonly before: string;
+            after: string;
+            before: string;
         };
         /** BetweenPageIn */
-        readonly BetweenPageIn: {
+        BetweenPageIn: {
             /** @default now */
-            readonly after?: string;
-            readonly before: string;
+            after: string;
+            before: string;
             /** @default 128 */
-            readonly count?: number;
+            count: number;
             /** @default 0 */
-            readonly offset?: number;
+            offset: number;
         };
         /** BranchIn */
-        readonly BranchIn: {
-            readonly name: string;
-            readonly version: string;
+        BranchIn: {
+            name: string;
+            version: string;
         };
         /** CellOut */
-        readonly CellOut: {
-            readonly field: string;
-            readonly ids: readonly number[];
-            readonly objects: number;
-        };
-        /** Changed */
-        readonly Changed: {
-            readonly changed: number;
-            readonly said: string;
-            readonly snapshot: number;
-            readonly undo: string;
+        CellOut: {
+            field: string;
+            ids: number[];
+            objects: number;
         };
         /** ChangeOut */
-        readonly ChangeOut: {
-            readonly at: string;
-            readonly author: string;
-            readonly change: string;
-            readonly message: string;
-            readonly snapshot: number;
-            readonly values: {
-                readonly [key: string]: readonly [
+        ChangeOut: {
+            at: string;
+            author: string;
+            change: string;
+            message: string;
+            snapshot: number;
+            values: {
+                [key: string]: [
                     string | number | boolean | null,
                     string | number | boolean | null
                 ];
             };
-            readonly verb: string;
+            verb: string;
+        };
+        /** Changed */
+        Changed: {
+            changed: number;
+            said: string;
+            snapshot: number;
+            undo: string;
         };
         /** CheckIn */
-        readonly CheckIn: {
-            readonly objects?: string | null;
-            readonly snapshot?: number | null;
+        CheckIn: {
+            objects?: string | null;
+            snapshot?: number | null;
             /** @default  */
-            readonly sort?: string;
+            sort: string;
             /** @default  */
-            readonly where?: string;
+            where: string;
         };
         /** CheckOut */
-        readonly CheckOut: {
-            readonly hints: readonly components["schemas"]["HintOut"][];
+        CheckOut: {
+            hints: components["schemas"]["HintOut"][];
             /** @constant */
-            readonly ok: true;
+            ok: true;
         };
         /** ColumnOut */
-        readonly ColumnOut: {
-            readonly default?: string | number | boolean | null;
+        ColumnOut: {
+            default?: string | number | boolean | null;
             /** @default  */
-            readonly description?: string;
-            readonly maximum?: number | null;
-            readonly minimum?: number | null;
-            readonly name: string;
-            readonly own: boolean;
+            description: string;
+            maximum?: number | null;
+            minimum?: number | null;
+            name: string;
+            own: boolean;
             /** @default false */
-            readonly required?: boolean;
+            required: boolean;
             /** @enum {string} */
-            readonly type: "text" | "int" | "float" | "bool" | "time" | "json";
-            readonly values?: readonly string[];
+            type: "text" | "int" | "float" | "bool" | "time" | "json";
+            values?: string[];
         };
         /** CompareIn */
-        readonly CompareIn: {
-            readonly a: string;
-            readonly b: string;
+        CompareIn: {
+            a: string;
+            b: string;
             /** @default 1000 */
-            readonly replicates?: number;
+            replicates: number;
             /** @default 0 */
-            readonly seed?: number;
+            seed: number;
         };
         /** CompleteIn */
-        readonly CompleteIn: {
-            readonly cursor: number;
-            readonly objects?: string | null;
-            readonly snapshot?: number | null;
-            readonly text: string;
+        CompleteIn: {
+            cursor: number;
+            objects?: string | null;
+            snapshot?: number | null;
+            text: string;
         };
         /** Control */
-        readonly Control: {
+        Control: {
             /** @default 24 */
-            readonly bins?: number;
+            bins: number;
             /**
              * @default values
              * @enum {string}
              */
-            readonly kind?: "values" | "histogram";
+            kind: "values" | "histogram";
             /** @default 100 */
-            readonly limit?: number;
-            readonly of: string;
-            readonly range?: readonly [
+            limit: number;
+            of: string;
+            range?: [
                 number,
                 number
             ] | null;
         };
         /** CropsIn */
-        readonly CropsIn: {
-            readonly field: string;
-            readonly ids: readonly (number | unknown)[];
+        CropsIn: {
+            field: string;
+            ids: (number | unknown)[];
             /**
              * @default 256
              * @enum {integer}
              */
-            readonly size?: 128 | 256 | 512;
-            readonly snapshot?: number | null;
+            size: 128 | 256 | 512;
+            snapshot?: number | null;
         };
         /** CurveOut */
-        readonly CurveOut: {
-            readonly precision: readonly (number | null)[];
-            readonly recall: readonly (number | null)[];
-            readonly score: readonly (number | null)[];
+        CurveOut: {
+            precision: (number | null)[];
+            recall: (number | null)[];
+            score: (number | null)[];
         };
         /** DatasetLine */
-        readonly DatasetLine: {
-            readonly changed_at: string;
+        DatasetLine: {
+            changed_at: string;
             /** @default  */
-            readonly error?: string;
-            readonly name: string;
-            readonly objects: number;
-            readonly samples: number;
-            readonly snapshot: number;
-            readonly versions: number;
+            error: string;
+            name: string;
+            objects: number;
+            samples: number;
+            snapshot: number;
+            versions: number;
         };
         /** DatasetOut */
-        readonly DatasetOut: {
-            readonly columns: readonly components["schemas"]["ColumnOut"][];
-            readonly embeddings: readonly string[];
-            readonly evaluations: readonly string[];
-            readonly fields: readonly components["schemas"]["FieldOut"][];
-            readonly location: string;
-            readonly name: string;
-            readonly samples: number;
-            readonly snapshot: number;
-            readonly tags: readonly components["schemas"]["TagCount"][];
-            readonly versions: readonly components["schemas"]["VersionOut"][];
-            readonly views: readonly components["schemas"]["SavedView"][];
+        DatasetOut: {
+            columns: components["schemas"]["ColumnOut"][];
+            embeddings: string[];
+            evaluations: string[];
+            fields: components["schemas"]["FieldOut"][];
+            location: string;
+            name: string;
+            samples: number;
+            snapshot: number;
+            tags: components["schemas"]["TagCount"][];
+            versions: components["schemas"]["VersionOut"][];
+            views: components["schemas"]["SavedView"][];
         };
         /** DeleteIn */
-        readonly DeleteIn: {
-            readonly selection: components["schemas"]["Selection"];
+        DeleteIn: {
+            selection: components["schemas"]["Selection"];
         };
         /** DiffOut */
-        readonly DiffOut: {
-            readonly after: number;
-            readonly before: number;
-            readonly fields: {
-                readonly [key: string]: components["schemas"]["TableCounts"];
+        DiffOut: {
+            after: number;
+            before: number;
+            fields: {
+                [key: string]: components["schemas"]["TableCounts"];
             };
-            readonly samples: components["schemas"]["TableCounts"];
-            readonly schema: readonly string[];
-            readonly tags_added: number;
-            readonly tags_removed: number;
-            readonly touched: number;
+            samples: components["schemas"]["TableCounts"];
+            schema: string[];
+            tags_added: number;
+            tags_removed: number;
+            touched: number;
         };
         /** EditIn */
-        readonly EditIn: {
-            readonly edits: readonly ({
-                readonly [key: string]: string | number | boolean | null;
+        EditIn: {
+            edits: ({
+                [key: string]: string | number | boolean | null;
             } | unknown)[];
-            readonly field: string;
+            field: string;
         };
         /** EmbedIn */
-        readonly EmbedIn: {
-            readonly field?: string | null;
-            readonly key: string;
+        EmbedIn: {
+            field?: string | null;
+            key: string;
             /** @default histogram */
-            readonly model?: string;
+            model: string;
         };
         /** EvaluateIn */
-        readonly EvaluateIn: {
+        EvaluateIn: {
             /** @default 0.5 */
-            readonly iou?: number;
-            readonly key?: string | null;
-            readonly predicted: string;
-            readonly protocol?: string | null;
+            iou: number;
+            key?: string | null;
+            predicted: string;
+            protocol?: string | null;
             /** @default 0 */
-            readonly replicates?: number;
+            replicates: number;
             /** @default [] */
-            readonly slices?: readonly (string | unknown)[];
-            readonly truth: string;
-            readonly view?: components["schemas"]["ViewSpec"];
+            slices: (string | unknown)[];
+            truth: string;
+            view?: components["schemas"]["ViewSpec"];
         };
         /** EvaluationLine */
-        readonly EvaluationLine: {
-            readonly at: string;
-            readonly author: string;
-            readonly counts: {
-                readonly [key: string]: number;
+        EvaluationLine: {
+            at: string;
+            author: string;
+            counts: {
+                [key: string]: number;
             };
-            readonly key: string;
-            readonly main: string;
-            readonly numbers: {
-                readonly [key: string]: number | null;
+            key: string;
+            main: string;
+            numbers: {
+                [key: string]: number | null;
             };
-            readonly predicted: string;
-            readonly protocol: string;
-            readonly samples: number;
-            readonly snapshot: number;
-            readonly task: string;
-            readonly truth: string;
+            predicted: string;
+            protocol: string;
+            samples: number;
+            snapshot: number;
+            task: string;
+            truth: string;
         };
         /** Facet */
-        readonly Facet: {
-            readonly distinct: number;
-            readonly edges: readonly number[];
-            readonly error?: components["schemas"]["Problem"] | null;
+        Facet: {
+            distinct: number;
+            edges: number[];
+            error?: components["schemas"]["Problem"] | null;
             /** @enum {string} */
-            readonly kind: "values" | "histogram";
-            readonly missing: components["schemas"]["Layers"];
-            readonly of: string;
-            readonly other: components["schemas"]["Layers"];
-            readonly total: readonly number[];
+            kind: "values" | "histogram";
+            missing: components["schemas"]["Layers"];
+            of: string;
+            other: components["schemas"]["Layers"];
+            total: number[];
             /** @enum {string} */
-            readonly type: "text" | "int" | "float" | "bool" | "time";
-            readonly values: readonly (string | number | boolean | null)[];
-            readonly view: readonly number[];
+            type: "text" | "int" | "float" | "bool" | "time";
+            values: (string | number | boolean | null)[];
+            view: number[];
         };
         /** FacetsIn */
-        readonly FacetsIn: {
+        FacetsIn: {
             /** @default [] */
-            readonly controls?: readonly (components["schemas"]["Control"] | unknown)[];
-            readonly view?: components["schemas"]["ViewSpec"];
+            controls: (components["schemas"]["Control"] | unknown)[];
+            view?: components["schemas"]["ViewSpec"];
         };
         /** FieldOut */
-        readonly FieldOut: {
-            readonly attributes: readonly components["schemas"]["ColumnOut"][];
-            readonly classes: readonly string[];
-            readonly colors: readonly string[];
-            readonly description: string;
-            readonly keypoint_names: readonly string[];
+        FieldOut: {
+            attributes: components["schemas"]["ColumnOut"][];
+            classes: string[];
+            colors: string[];
+            description: string;
+            keypoint_names: string[];
             /** @enum {string} */
-            readonly kind: "box" | "polygon" | "polyline" | "keypoint" | "class" | "value" | "mask";
-            readonly name: string;
-            readonly names: readonly string[];
-            readonly objects: number;
-            readonly skeleton: readonly (readonly [
+            kind: "box" | "polygon" | "polyline" | "keypoint" | "class" | "value" | "mask";
+            name: string;
+            names: string[];
+            objects: number;
+            skeleton: [
                 number,
                 number
-            ])[];
+            ][];
         };
         /** FilterSpec */
-        readonly FilterSpec: {
-            readonly control: string;
-            readonly where: string;
+        FilterSpec: {
+            control: string;
+            where: string;
         };
         /** HintOut */
-        readonly HintOut: {
-            readonly column: number;
-            readonly part: string;
-            readonly what: string;
+        HintOut: {
+            column: number;
+            part: string;
+            what: string;
         };
         /** JobOut */
-        readonly JobOut: {
-            readonly dataset: string;
-            readonly done: number;
-            readonly ended_at: string;
-            readonly error: components["schemas"]["Problem"] | null;
-            readonly id: string;
-            readonly left_s: number | null;
-            readonly log: readonly string[];
-            readonly name: string;
-            readonly rate: number | null;
-            readonly result: {
-                readonly [key: string]: string | number | boolean | null;
+        JobOut: {
+            dataset: string;
+            done: number;
+            ended_at: string;
+            error: components["schemas"]["Problem"] | null;
+            id: string;
+            left_s: number | null;
+            log: string[];
+            name: string;
+            rate: number | null;
+            result: {
+                [key: string]: string | number | boolean | null;
             };
-            readonly stage: string;
-            readonly started_at: string;
+            stage: string;
+            started_at: string;
             /** @enum {string} */
-            readonly state: "running" | "paused" | "done" | "failed" | "stopped";
-            readonly total: number | null;
-            readonly unit: string;
+            state: "running" | "paused" | "done" | "failed" | "stopped";
+            total: number | null;
+            unit: string;
         };
         /** KeepSpec */
-        readonly KeepSpec: {
+        KeepSpec: {
             /** @default  */
-            readonly control?: string;
-            readonly field: string;
-            readonly where: string;
+            control: string;
+            field: string;
+            where: string;
         };
         /** Layers */
-        readonly Layers: {
+        Layers: {
             /** @default 0 */
-            readonly total?: number;
+            total: number;
             /** @default 0 */
-            readonly view?: number;
+            view: number;
         };
         /** LogLine */
-        readonly LogLine: {
-            readonly at: string;
-            readonly author: string;
-            readonly details: {
-                readonly [key: string]: unknown;
+        LogLine: {
+            at: string;
+            author: string;
+            details: {
+                [key: string]: unknown;
             };
-            readonly message: string;
-            readonly names: readonly string[];
-            readonly snapshot: number;
-            readonly verb: string;
+            message: string;
+            names: string[];
+            snapshot: number;
+            verb: string;
         };
         /** MapIn */
-        readonly MapIn: {
-            readonly key: string;
+        MapIn: {
+            key: string;
         };
         /** MasksIn */
-        readonly MasksIn: {
-            readonly field: string;
-            readonly ids: readonly (number | unknown)[];
-            readonly snapshot?: number | null;
+        MasksIn: {
+            field: string;
+            ids: (number | unknown)[];
+            snapshot?: number | null;
         };
         /** ObjectOut */
-        readonly ObjectOut: {
-            readonly attributes: {
-                readonly [key: string]: string | number | boolean | null;
+        ObjectOut: {
+            attributes: {
+                [key: string]: string | number | boolean | null;
             };
-            readonly box: readonly [
+            box: [
                 number,
                 number,
                 number,
                 number
             ] | null;
-            readonly closed?: boolean | null;
-            readonly frame: number | null;
+            closed?: boolean | null;
+            frame: number | null;
             /** @default false */
-            readonly has_mask?: boolean;
-            readonly id: number;
-            readonly iou?: number | null;
-            readonly iscrowd?: boolean | null;
-            readonly keypoints?: readonly number[] | null;
-            readonly label: string | null;
-            readonly outcome?: string | null;
-            readonly partner_id?: number | null;
-            readonly polygons?: readonly (readonly number[])[] | null;
-            readonly rotation?: number | null;
-            readonly score: number | null;
-            readonly tags: readonly string[];
-            readonly track_id: number | null;
-            readonly value?: number | null;
+            has_mask: boolean;
+            id: number;
+            iou?: number | null;
+            iscrowd?: boolean | null;
+            keypoints?: number[] | null;
+            label: string | null;
+            outcome?: string | null;
+            partner_id?: number | null;
+            polygons?: number[][] | null;
+            rotation?: number | null;
+            score: number | null;
+            tags: string[];
+            track_id: number | null;
+            value?: number | null;
         };
         /** Offer */
-        readonly Offer: {
-            readonly count?: number | null;
+        Offer: {
+            count?: number | null;
             /** @default  */
-            readonly detail?: string;
-            readonly from: number;
+            detail: string;
+            from: number;
             /** @enum {string} */
-            readonly kind: "field" | "column" | "function" | "value" | "operator";
-            readonly text: string;
-            readonly to: number;
+            kind: "field" | "column" | "function" | "value" | "operator";
+            text: string;
+            to: number;
         };
         /** PageIn */
-        readonly PageIn: {
+        PageIn: {
             /** @default 128 */
-            readonly count?: number;
-            readonly evaluation?: string | null;
-            readonly fields?: readonly string[] | null;
+            count: number;
+            evaluation?: string | null;
+            fields?: string[] | null;
             /** @default 0 */
-            readonly offset?: number;
-            readonly view?: components["schemas"]["ViewSpec"];
+            offset: number;
+            view?: components["schemas"]["ViewSpec"];
         };
         /** PartsIn */
-        readonly PartsIn: {
+        PartsIn: {
             /** @default  */
-            readonly by?: string;
-            readonly view?: components["schemas"]["ViewSpec"];
+            by: string;
+            view?: components["schemas"]["ViewSpec"];
         };
         /** Problem */
-        readonly Problem: {
-            readonly column?: number | null;
+        Problem: {
+            column?: number | null;
             /** @default  */
-            readonly detail?: string;
+            detail: string;
             /** @default  */
-            readonly hint?: string;
-            readonly length?: number | null;
+            hint: string;
+            length?: number | null;
             /** @default  */
-            readonly part?: string;
-            readonly status: number;
-            readonly title: string;
-            readonly type: string;
+            part: string;
+            status: number;
+            title: string;
+            type: string;
             /** @default  */
-            readonly where?: string;
+            where: string;
         };
         /** RestoreIn */
-        readonly RestoreIn: {
-            readonly version: string;
+        RestoreIn: {
+            version: string;
         };
         /** RunOut */
-        readonly RunOut: {
-            readonly author: string;
-            readonly code: {
-                readonly [key: string]: string;
+        RunOut: {
+            author: string;
+            code: {
+                [key: string]: string;
             };
-            readonly finished_at: string | null;
-            readonly id: number;
-            readonly kind: string;
-            readonly parameters: {
-                readonly [key: string]: unknown;
+            finished_at: string | null;
+            id: number;
+            kind: string;
+            parameters: {
+                [key: string]: unknown;
             };
-            readonly snapshot: number;
-            readonly started_at: string;
-            readonly status: string;
+            snapshot: number;
+            started_at: string;
+            status: string;
         };
         /** SampleOut */
-        readonly SampleOut: {
-            readonly columns: {
-                readonly [key: string]: string | number | boolean | null;
+        SampleOut: {
+            columns: {
+                [key: string]: string | number | boolean | null;
             };
-            readonly fields: {
-                readonly [key: string]: readonly components["schemas"]["ObjectOut"][];
+            fields: {
+                [key: string]: components["schemas"]["ObjectOut"][];
             };
-            readonly id: number;
-            readonly snapshot: number;
-            readonly tags: readonly string[];
-        };
-        /** SavedView */
-        readonly SavedView: {
-            /** @default  */
-            readonly at?: string;
-            /** @default  */
-            readonly author?: string;
-            readonly name: string;
-            readonly view: components["schemas"]["ViewSpec"];
+            id: number;
+            snapshot: number;
+            tags: string[];
         };
         /** SaveViewIn */
-        readonly SaveViewIn: {
-            readonly name: string;
-            readonly view: components["schemas"]["ViewSpec"];
+        SaveViewIn: {
+            name: string;
+            view: components["schemas"]["ViewSpec"];
+        };
+        /** SavedView */
+        SavedView: {
+            /** @default  */
+            at: string;
+            /** @default  */
+            author: string;
+            name: string;
+            view: components["schemas"]["ViewSpec"];
         };
         /** Selection */
-        readonly Selection: {
+        Selection: {
             /** @default false */
-            readonly all?: boolean;
+            all: boolean;
             /** @default [] */
-            readonly exclude?: readonly (number | unknown)[];
+            exclude: (number | unknown)[];
             /** @default [] */
-            readonly include?: readonly (number | unknown)[];
-            readonly view?: components["schemas"]["ViewSpec"];
+            include: (number | unknown)[];
+            view?: components["schemas"]["ViewSpec"];
         };
         /** SetIn */
-        readonly SetIn: {
-            readonly column: string;
-            readonly selection: components["schemas"]["Selection"];
-            readonly value: string | number | boolean | null;
+        SetIn: {
+            column: string;
+            selection: components["schemas"]["Selection"];
+            value: string | number | boolean | null;
         };
         /** SimilarIn */
-        readonly SimilarIn: {
+        SimilarIn: {
             /** @default 12 */
-            readonly count?: number;
-            readonly ids: readonly (number | unknown)[];
+            count: number;
+            ids: (number | unknown)[];
             /** @default  */
-            readonly key?: string;
+            key: string;
             /** @default sample */
-            readonly of?: string;
+            of: string;
         };
         /** SimilarOut */
-        readonly SimilarOut: {
-            readonly id: number;
-            readonly sample_id: number;
-            readonly similarity: number;
+        SimilarOut: {
+            id: number;
+            sample_id: number;
+            similarity: number;
         };
         /** SliceIn */
-        readonly SliceIn: {
-            readonly text: string;
+        SliceIn: {
+            text: string;
         };
         /** StepOut */
-        readonly StepOut: {
-            readonly assumes: string;
-            readonly expected: number;
-            readonly family: string;
-            readonly field: string;
-            readonly gain: number;
-            readonly how: string;
-            readonly ids: readonly number[];
-            readonly kind: string;
-            readonly objects: number;
-            readonly side: string;
-            readonly title: string;
-            readonly where: string | null;
+        StepOut: {
+            assumes: string;
+            expected: number;
+            family: string;
+            field: string;
+            gain: number;
+            how: string;
+            ids: number[];
+            kind: string;
+            objects: number;
+            side: string;
+            title: string;
+            where: string | null;
         };
         /** StripIn */
-        readonly StripIn: {
+        StripIn: {
             /** @default 16 */
-            readonly count?: number;
-            readonly id: number;
+            count: number;
+            id: number;
             /**
              * @default 256
              * @enum {integer}
              */
-            readonly size?: 128 | 256 | 512;
+            size: 128 | 256 | 512;
         };
         /** TableCounts */
-        readonly TableCounts: {
-            readonly added: number;
-            readonly changed: number;
-            readonly columns: {
-                readonly [key: string]: number;
+        TableCounts: {
+            added: number;
+            changed: number;
+            columns: {
+                [key: string]: number;
             };
-            readonly removed: number;
+            removed: number;
         };
         /** TagCount */
-        readonly TagCount: {
-            readonly samples: number;
-            readonly tag: string;
+        TagCount: {
+            samples: number;
+            tag: string;
         };
         /** TagIn */
-        readonly TagIn: {
-            readonly selection: components["schemas"]["Selection"];
-            readonly tags: readonly (string | unknown)[];
+        TagIn: {
+            selection: components["schemas"]["Selection"];
+            tags: (string | unknown)[];
         };
         /** ThumbsIn */
-        readonly ThumbsIn: {
-            readonly ids: readonly (number | unknown)[];
+        ThumbsIn: {
+            ids: (number | unknown)[];
             /**
              * @default 256
              * @enum {integer}
              */
-            readonly size?: 128 | 256 | 512;
+            size: 128 | 256 | 512;
         };
         /** UndoIn */
-        readonly UndoIn: {
+        UndoIn: {
             /** @default  */
-            readonly said?: string;
-            readonly undo: string;
+            said: string;
+            undo: string;
         };
         /** VersionIn */
-        readonly VersionIn: {
+        VersionIn: {
             /** @default  */
-            readonly message?: string;
-            readonly name: string;
-            readonly snapshot?: number | null;
+            message: string;
+            name: string;
+            snapshot?: number | null;
         };
         /** VersionOut */
-        readonly VersionOut: {
-            readonly at: string;
-            readonly author: string;
-            readonly message: string;
-            readonly name: string;
-            readonly snapshot: number;
+        VersionOut: {
+            at: string;
+            author: string;
+            message: string;
+            name: string;
+            snapshot: number;
         };
         /** ViewIn */
-        readonly ViewIn: {
-            readonly view?: components["schemas"]["ViewSpec"];
+        ViewIn: {
+            view?: components["schemas"]["ViewSpec"];
         };
         /** ViewOut */
-        readonly ViewOut: {
-            readonly count: number;
-            readonly hints: readonly components["schemas"]["HintOut"][];
-            readonly newest: number;
-            readonly objects: {
-                readonly [key: string]: number;
+        ViewOut: {
+            count: number;
+            hints: components["schemas"]["HintOut"][];
+            newest: number;
+            objects: {
+                [key: string]: number;
             };
-            readonly python: string;
-            readonly snapshot: number;
-            readonly text: string;
-            readonly total: number;
+            python: string;
+            snapshot: number;
+            text: string;
+            total: number;
         };
         /** ViewSpec */
-        readonly ViewSpec: {
+        ViewSpec: {
             /** @default [] */
-            readonly filters?: readonly (components["schemas"]["FilterSpec"] | unknown)[];
+            filters: (components["schemas"]["FilterSpec"] | unknown)[];
             /** @default [] */
-            readonly keep?: readonly (components["schemas"]["KeepSpec"] | unknown)[];
-            readonly objects?: string | null;
-            readonly select?: readonly number[] | null;
-            readonly snapshot?: number | null;
+            keep: (components["schemas"]["KeepSpec"] | unknown)[];
+            objects?: string | null;
+            select?: number[] | null;
+            snapshot?: number | null;
             /** @default  */
-            readonly sort?: string;
+            sort: string;
             /** @default  */
-            readonly where?: string;
+            where: string;
             /** @default  */
-            readonly words?: string;
+            words: string;
         };
     };
     responses: never;
@@ -1701,2297 +1701,2297 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    readonly get_dataset: {
-        readonly parameters: {
-            readonly query?: {
+    get_dataset: {
+        parameters: {
+            query?: {
                 /** @description default: the newest */
-                readonly snapshot?: number | null;
+                snapshot?: number | null;
             };
-            readonly header?: never;
-            readonly path: {
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["DatasetOut"];
+                    "application/json": components["schemas"]["DatasetOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly around: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    around: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["AroundIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AroundIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["AroundOut"];
+                    "application/json": components["schemas"]["AroundOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly blame: {
-        readonly parameters: {
-            readonly query: {
+    blame: {
+        parameters: {
+            query: {
+                id: number;
                 /** @description a label field; default: samples */
-                readonly field?: string | null;
-                readonly id: number;
+                field?: string | null;
             };
-            readonly header?: never;
-            readonly path: {
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": readonly components["schemas"]["ChangeOut"][];
+                    "application/json": components["schemas"]["ChangeOut"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly branch: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    branch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["BranchIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BranchIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request accepted, processing continues off-line */
-            readonly 202: {
+            202: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["JobOut"];
+                    "application/json": components["schemas"]["JobOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly check: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    check: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["CheckIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["CheckOut"];
+                    "application/json": components["schemas"]["CheckOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly compare: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    compare: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["CompareIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CompareIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly [key: string]: unknown;
+                    "application/json": {
+                        [key: string]: unknown;
                     };
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly complete: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    complete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["CompleteIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CompleteIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": readonly components["schemas"]["Offer"][];
+                    "application/json": components["schemas"]["Offer"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly crops: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    crops: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["CropsIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CropsIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Stream Response */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/x-loopline-thumbs": unknown;
+                    "application/x-loopline-thumbs": unknown;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly delete: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["DeleteIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeleteIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Changed"];
+                    "application/json": components["schemas"]["Changed"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly diff: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    diff: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["BetweenIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BetweenIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["DiffOut"];
+                    "application/json": components["schemas"]["DiffOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly diff_page: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    diff_page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["BetweenPageIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BetweenPageIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/x-loopline-columns": string;
+                    "application/x-loopline-columns": string;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly edit: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    edit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["EditIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EditIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Changed"];
+                    "application/json": components["schemas"]["Changed"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly embed: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    embed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["EmbedIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmbedIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request accepted, processing continues off-line */
-            readonly 202: {
+            202: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["JobOut"];
+                    "application/json": components["schemas"]["JobOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly list_evaluations: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    list_evaluations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": readonly components["schemas"]["EvaluationLine"][];
+                    "application/json": components["schemas"]["EvaluationLine"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly evaluate: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    evaluate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["EvaluateIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EvaluateIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request accepted, processing continues off-line */
-            readonly 202: {
+            202: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["JobOut"];
+                    "application/json": components["schemas"]["JobOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly get_evaluation: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly key: string;
+    get_evaluation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
+                key: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly [key: string]: unknown;
+                    "application/json": {
+                        [key: string]: unknown;
                     };
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly drop_evaluation: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly key: string;
+    drop_evaluation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
+                key: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, nothing follows */
-            readonly 204: {
+            204: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content?: never;
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly cell: {
-        readonly parameters: {
-            readonly query: {
-                /** @description the predicted class; after the last: none */
-                readonly column: number;
-                /** @description predictions with less do not count */
-                readonly least?: number;
+    cell: {
+        parameters: {
+            query: {
                 /** @description the true class; after the last: none */
-                readonly row: number;
+                row: number;
+                /** @description the predicted class; after the last: none */
+                column: number;
+                /** @description predictions with less do not count */
+                least?: number;
             };
-            readonly header?: never;
-            readonly path: {
-                readonly key: string;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
+                key: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["CellOut"];
+                    "application/json": components["schemas"]["CellOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly get_curve: {
-        readonly parameters: {
-            readonly query?: {
+    get_curve: {
+        parameters: {
+            query?: {
                 /** @description default: the mean over all */
-                readonly iou?: number | null;
+                iou?: number | null;
                 /** @description default: the mean over classes */
-                readonly label?: string | null;
+                label?: string | null;
             };
-            readonly header?: never;
-            readonly path: {
-                readonly key: string;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
+                key: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["CurveOut"];
+                    "application/json": components["schemas"]["CurveOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly mixups: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly key: string;
+    mixups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
+                key: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/x-loopline-columns": string;
+                    "application/x-loopline-columns": string;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly next_steps: {
-        readonly parameters: {
-            readonly query?: {
+    next_steps: {
+        parameters: {
+            query?: {
                 /** @description steps wanted */
-                readonly limit?: number;
+                limit?: number;
             };
-            readonly header?: never;
-            readonly path: {
-                readonly key: string;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
+                key: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": readonly components["schemas"]["StepOut"][];
+                    "application/json": components["schemas"]["StepOut"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly scores: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly key: string;
+    scores: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
+                key: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/x-loopline-columns": string;
+                    "application/x-loopline-columns": string;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly measure_slice: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly key: string;
+    measure_slice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
+                key: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["SliceIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SliceIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": readonly {
-                        readonly [key: string]: unknown;
+                    "application/json": {
+                        [key: string]: unknown;
                     }[];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly facets: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    facets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["FacetsIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FacetsIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": readonly components["schemas"]["Facet"][];
+                    "application/json": components["schemas"]["Facet"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly layout: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    layout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["ViewIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ViewIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/x-loopline-columns": string;
+                    "application/x-loopline-columns": string;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly log: {
-        readonly parameters: {
-            readonly query?: {
-                readonly limit?: number;
+    log: {
+        parameters: {
+            query?: {
+                limit?: number;
             };
-            readonly header?: never;
-            readonly path: {
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": readonly components["schemas"]["LogLine"][];
+                    "application/json": components["schemas"]["LogLine"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly map_: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    map_: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["MapIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MapIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request accepted, processing continues off-line */
-            readonly 202: {
+            202: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["JobOut"];
+                    "application/json": components["schemas"]["JobOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly masks: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    masks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["MasksIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MasksIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/x-loopline-columns": string;
+                    "application/x-loopline-columns": string;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly media: {
-        readonly parameters: {
-            readonly query?: {
+    media: {
+        parameters: {
+            query?: {
                 /** @description browser: a form that browsers show */
-                readonly form?: "file" | "browser";
+                form?: "file" | "browser";
             };
-            readonly header?: never;
-            readonly path: {
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
-                readonly sample_id: number;
+                name: string;
+                sample_id: number;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": unknown;
+                    "application/json": unknown;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly page: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["PageIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PageIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/x-loopline-columns": string;
+                    "application/x-loopline-columns": string;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly points: {
-        readonly parameters: {
-            readonly query?: {
+    points: {
+        parameters: {
+            query?: {
                 /** @description default: the newest */
-                readonly snapshot?: number | null;
+                snapshot?: number | null;
             };
-            readonly header?: never;
-            readonly path: {
-                readonly key: string;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
+                key: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/x-loopline-columns": string;
+                    "application/x-loopline-columns": string;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly parts: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly key: string;
+    parts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
+                key: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["PartsIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PartsIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/x-loopline-columns": string;
+                    "application/x-loopline-columns": string;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly restore: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    restore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["RestoreIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestoreIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Changed"];
+                    "application/json": components["schemas"]["Changed"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly list_runs: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    list_runs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": readonly components["schemas"]["RunOut"][];
+                    "application/json": components["schemas"]["RunOut"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly sample: {
-        readonly parameters: {
-            readonly query?: {
+    sample: {
+        parameters: {
+            query?: {
+                /** @description default: the newest */
+                snapshot?: number | null;
                 /** @description its outcomes come along */
-                readonly evaluation?: string | null;
-                /** @description default: the newest */
-                readonly snapshot?: number | null;
+                evaluation?: string | null;
             };
-            readonly header?: never;
-            readonly path: {
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
-                readonly sample_id: number;
+                name: string;
+                sample_id: number;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["SampleOut"];
+                    "application/json": components["schemas"]["SampleOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly frame_times: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    frame_times: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
-                readonly sample_id: number;
+                name: string;
+                sample_id: number;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/x-loopline-columns": string;
+                    "application/x-loopline-columns": string;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly set_column: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    set_column: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["SetIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Changed"];
+                    "application/json": components["schemas"]["Changed"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly similar: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    similar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["SimilarIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SimilarIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": readonly components["schemas"]["SimilarOut"][];
+                    "application/json": components["schemas"]["SimilarOut"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly strip: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    strip: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["StripIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StripIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/x-loopline-thumbs": string;
+                    "application/x-loopline-thumbs": string;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly tag: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    tag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["TagIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TagIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Changed"];
+                    "application/json": components["schemas"]["Changed"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly thumbs: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    thumbs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["ThumbsIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ThumbsIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Stream Response */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/x-loopline-thumbs": unknown;
+                    "application/x-loopline-thumbs": unknown;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly undo: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    undo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["UndoIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UndoIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Changed"];
+                    "application/json": components["schemas"]["Changed"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly untag: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    untag: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["TagIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TagIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["Changed"];
+                    "application/json": components["schemas"]["Changed"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly list_versions: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    list_versions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": readonly components["schemas"]["VersionOut"][];
+                    "application/json": components["schemas"]["VersionOut"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly name_version: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    name_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["VersionIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VersionIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Document created, URL follows */
-            readonly 201: {
+            201: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["VersionOut"];
+                    "application/json": components["schemas"]["VersionOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly drop_version: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    drop_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
-                readonly version: string;
+                name: string;
+                version: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, nothing follows */
-            readonly 204: {
+            204: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content?: never;
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly count_view: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    count_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["ViewIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ViewIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["ViewOut"];
+                    "application/json": components["schemas"]["ViewOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly list_views: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    list_views: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": readonly components["schemas"]["SavedView"][];
+                    "application/json": components["schemas"]["SavedView"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly save_view: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    save_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
+                name: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody: {
-            readonly content: {
-                readonly "application/json": components["schemas"]["SaveViewIn"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveViewIn"];
             };
         };
-        readonly responses: {
+        responses: {
             /** @description Document created, URL follows */
-            readonly 201: {
+            201: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["SavedView"];
+                    "application/json": components["schemas"]["SavedView"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly drop_view: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
+    drop_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
                 /** @description name of a data set */
-                readonly name: string;
-                readonly view: string;
+                name: string;
+                view: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, nothing follows */
-            readonly 204: {
+            204: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content?: never;
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly list_datasets: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    list_datasets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": readonly components["schemas"]["DatasetLine"][];
+                    "application/json": components["schemas"]["DatasetLine"][];
                 };
             };
         };
     };
-    readonly events: {
-        readonly parameters: {
-            readonly query?: {
+    events: {
+        parameters: {
+            query?: {
                 /** @description number of the last event seen */
-                readonly since?: number | null;
+                since?: number | null;
             };
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Stream Response */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "text/event-stream": unknown;
+                    "text/event-stream": unknown;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly list_jobs: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
+    list_jobs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": readonly components["schemas"]["JobOut"][];
+                    "application/json": components["schemas"]["JobOut"][];
                 };
             };
         };
     };
-    readonly get_job: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly job_id: string;
+    get_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["JobOut"];
+                    "application/json": components["schemas"]["JobOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly pause_job: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly job_id: string;
+    pause_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["JobOut"];
+                    "application/json": components["schemas"]["JobOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly resume_job: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly job_id: string;
+    resume_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["JobOut"];
+                    "application/json": components["schemas"]["JobOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };
         };
     };
-    readonly stop_job: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                readonly job_id: string;
+    stop_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
             };
-            readonly cookie?: never;
+            cookie?: never;
         };
-        readonly requestBody?: never;
-        readonly responses: {
+        requestBody?: never;
+        responses: {
             /** @description Request fulfilled, document follows */
-            readonly 200: {
+            200: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["JobOut"];
+                    "application/json": components["schemas"]["JobOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            readonly 400: {
+            400: {
                 headers: {
-                    readonly [name: string]: unknown;
+                    [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": {
-                        readonly detail: string;
-                        readonly extra?: null | {
-                            readonly [key: string]: unknown;
-                        } | readonly unknown[];
-                        readonly status_code: number;
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
                     };
                 };
             };

@@ -1,4 +1,4 @@
-"""From what was measured to what to do: next steps of an evaluation, embedding as a job, and what ran so far."""
+"""From what was measured to what to do: next steps of an evaluation, embedding and mapping as jobs, and what ran so far."""
 
 from __future__ import annotations
 
@@ -44,6 +44,12 @@ class EmbedIn(Struct, forbid_unknown_fields=True):
     key: Name
     model: Name = "histogram"
     field: Name | None = None
+
+
+class MapIn(Struct, forbid_unknown_fields=True):
+    """`key`: of the embedding that is to be placed on a plane."""
+
+    key: Name
 
 
 class RunOut(Struct):
@@ -98,6 +104,20 @@ def embed(shelf: Given, name: DatasetName, data: JSONBody[EmbedIn]) -> JobOut:
     return shelf.jobs.start(f"Embed with {data.model}", name, work, only_one=f"embed {name} {data.key}")
 
 
+@post("/api/d/{name:str}/map", status_code=202, sync_to_thread=True)
+def map_(shelf: Given, name: DatasetName, data: JSONBody[MapIn]) -> JobOut:
+    """Place an embedding's points so that neighbours stay together, as a job; its result names the embedding of two
+    numbers that the places are kept as. One that is there is made anew."""
+    shown = shelf.shown(name)
+    into = f"{data.key}_pacmap"
+
+    def work(progress: Progress, stop: StopSignal) -> Mapping[str, Scalar]:
+        shown.dataset.find.map(data.key, method="pacmap", into=into, replace=True, progress=progress, stop=stop)
+        return {"embedding": into}
+
+    return shelf.jobs.start(f"Map of {data.key}", name, work, only_one=f"embed {name} {into}")
+
+
 @get("/api/d/{name:str}/runs", sync_to_thread=True)
 def list_runs(shelf: Given, name: DatasetName) -> list[RunOut]:
     """What ran over this data set, newest first: on which snapshot, with what, by whom, when."""
@@ -122,4 +142,4 @@ def list_runs(shelf: Given, name: DatasetName) -> list[RunOut]:
     return found
 
 
-ROUTES: Final[list[ControllerRouterHandler]] = [next_steps, embed, list_runs]
+ROUTES: Final[list[ControllerRouterHandler]] = [next_steps, embed, map_, list_runs]
