@@ -4,974 +4,974 @@
  */
 
 export interface paths {
-    "/api/d/{name}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * GetDataset
          * @description What a data set holds.
          */
-        get: operations["get_dataset"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["get_dataset"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/around": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/around": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Around
          * @description The samples before and after one in a view.
          */
-        post: operations["around"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["around"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/blame": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/blame": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Blame
          * @description Who changed what of a sample, or of an object of a field, newest first.
          */
-        get: operations["blame"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["blame"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/branch": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/branch": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Branch
          * @description A new data set from this one as it was at a version, as a job; its result names it. Media stay where they are.
          */
-        post: operations["branch"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["branch"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/check": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/check": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Check
          * @description Whether a condition and sort keys can be asked; else the problem, with its place in the text.
          *
          *     With `objects` the condition is about the objects of that field.
          */
-        post: operations["check"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["check"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/compare": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/compare": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Compare
          * @description What changed from one evaluation to another, with intervals.
          */
-        post: operations["compare"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["compare"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/complete": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/complete": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Complete
          * @description What may stand at the cursor.
          */
-        post: operations["complete"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["complete"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/crops": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/crops": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Crops
          * @description Objects cut out of their pictures, sharp, as records like those of thumbs; `id` is the object's.
          */
-        post: operations["crops"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["crops"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/delete": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/delete": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Delete
          * @description Delete the chosen samples or objects. Media files stay.
          */
-        post: operations["delete"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["delete"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/diff": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/diff": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Diff
          * @description Counts of what is different between two versions.
          */
-        post: operations["diff"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["diff"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/diff/page": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/diff/page": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * DiffPage
          * @description Samples that are different, with what is drawn on them before and after, as a frame.
          */
-        post: operations["diff_page"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["diff_page"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/edit": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/edit": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Edit
          * @description Change single objects, or add some.
          */
-        post: operations["edit"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["edit"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/embed": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/embed": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Embed
          * @description Give every sample a vector under a key, as a job; its result names the embedding.
          */
-        post: operations["embed"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["embed"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/evaluations": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/evaluations": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Asynccallable
          * @description Stored evaluations, oldest first.
          */
-        get: operations["list_evaluations"];
-        put?: never;
+        readonly get: operations["list_evaluations"];
+        readonly put?: never;
         /**
          * Evaluate
          * @description Measure predictions against truth, as a job; its result names the evaluation.
          */
-        post: operations["evaluate"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["evaluate"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/evaluations/{key}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/evaluations/{key}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Asynccallable
          * @description One evaluation: numbers, per class, slices, confusion matrix, calibration, settings.
          */
-        get: operations["get_evaluation"];
-        put?: never;
-        post?: never;
+        readonly get: operations["get_evaluation"];
+        readonly put?: never;
+        readonly post?: never;
         /**
          * DropEvaluation
          * @description Delete a stored evaluation; earlier snapshots still have it.
          */
-        delete: operations["drop_evaluation"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly delete: operations["drop_evaluation"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/evaluations/{key}/cell": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/evaluations/{key}/cell": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Cell
          * @description The objects behind one cell of the confusion matrix.
          */
-        get: operations["cell"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["cell"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/evaluations/{key}/curve": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/evaluations/{key}/curve": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * GetCurve
          * @description Precision over recall.
          */
-        get: operations["get_curve"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["get_curve"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/evaluations/{key}/mixups": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/evaluations/{key}/mixups": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Mixups
          * @description Who is taken for whom in each bin of scores, as a frame: bin u1 (255: found by no prediction), row u2, column u2,
          *     count u4; the background is the class after the last. Measures again: seconds.
          */
-        get: operations["mixups"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["mixups"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/evaluations/{key}/next": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/evaluations/{key}/next": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * NextSteps
          * @description What to do next, by falling expected gain. Measures the evaluation's snapshot again: seconds.
          */
-        get: operations["next_steps"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["next_steps"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/evaluations/{key}/scores": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/evaluations/{key}/scores": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Scores
          * @description Predictions by class and bin of scores, as a frame: right u4, wrong u4 (class by class, BINS each) · truths u4 of
          *     each class. Header: classes, low, high, bins.
          */
-        get: operations["scores"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["scores"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/evaluations/{key}/slices": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/evaluations/{key}/slices": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * MeasureSlice
          * @description The numbers of the slices that a text stands for: as stored, else measured now, which takes seconds.
          */
-        post: operations["measure_slice"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["measure_slice"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/facets": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/facets": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Facets
          * @description What the filter controls show, in their order.
          */
-        post: operations["facets"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["facets"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/layout": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/layout": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Layout
          * @description The aspect of every row of a view, in its order, as a frame.
          */
-        post: operations["layout"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["layout"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/log": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/log": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Log
          * @description What was done by whom and when, newest first.
          */
-        get: operations["log"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["log"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/map": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/map": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Map
          * @description Place an embedding's points so that neighbours stay together, as a job; its result names the embedding of two
          *     numbers that the places are kept as. One that is there is made anew.
          */
-        post: operations["map_"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["map_"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/masks": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/masks": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Masks
          * @description Run lengths of the masks of some objects, as a frame.
          */
-        post: operations["masks"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["masks"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/media/{sample_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/media/{sample_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Media
          * @description The file of a sample; answers to Range and If-None-Match. 202 and a job while a video is being converted.
          */
-        get: operations["media"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["media"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/page": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/page": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Page
          * @description Some rows of a view with what is drawn on them, as a frame.
          */
-        post: operations["page"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["page"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/points/{key}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/points/{key}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Points
          * @description An embedding on a plane, as a frame: x u2, y u2, id f8, in a random order.
          */
-        get: operations["points"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["points"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/points/{key}/parts": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/points/{key}/parts": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Parts
          * @description A frame in the order of the points: part u1 (index in `values`; 254 another value, 255 none) · view u1: the view
          *     has it · sample f8. Header: values [text], counts [of each], snapshot.
          */
-        post: operations["parts"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["parts"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/restore": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/restore": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Restore
          * @description Make everything as it was at a version, as a new snapshot.
          */
-        post: operations["restore"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["restore"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/runs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/runs": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * ListRuns
          * @description What ran over this data set, newest first: on which snapshot, with what, by whom, when.
          */
-        get: operations["list_runs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["list_runs"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/sample/{sample_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/sample/{sample_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Sample
          * @description A sample with all its labels, exact.
          */
-        get: operations["sample"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["sample"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/sample/{sample_id}/frames": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/sample/{sample_id}/frames": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * FrameTimes
          * @description When each frame of a video is shown, as a frame: `time` f8, seconds, rising.
          */
-        get: operations["frame_times"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["frame_times"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/set": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/set": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * SetColumn
          * @description Set one column of the chosen samples or objects to one value.
          */
-        post: operations["set_column"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["set_column"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/similar": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/similar": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Similar
          * @description What is most like some samples or objects, by an embedding; the most alike first.
          */
-        post: operations["similar"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["similar"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/strip": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/strip": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Strip
          * @description Frames spread over a video, side by side in one picture, as one record like those of thumbs.
          */
-        post: operations["strip"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["strip"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/tag": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/tag": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Tag
          * @description Give the chosen samples or objects tags.
          */
-        post: operations["tag"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["tag"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/thumbs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/thumbs": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Thumbs
          * @description Thumbnails in the order asked for, as records: f8 id, u4 length, u1 kind (0 JPEG, 1 why not), 3 bytes, bytes.
          */
-        post: operations["thumbs"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["thumbs"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/undo": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/undo": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Undo
          * @description Take a change back. What was changed again since is left as it is.
          */
-        post: operations["undo"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["undo"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/untag": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/untag": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * Untag
          * @description Take tags away.
          */
-        post: operations["untag"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["untag"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/versions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/versions": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Asynccallable
          * @description The named snapshots, oldest first.
          */
-        get: operations["list_versions"];
-        put?: never;
+        readonly get: operations["list_versions"];
+        readonly put?: never;
         /**
          * NameVersion
          * @description Name the newest snapshot, or another.
          */
-        post: operations["name_version"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["name_version"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/versions/{version}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/versions/{version}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
-        post?: never;
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
         /**
          * DropVersion
          * @description Take a name away; its snapshot stays.
          */
-        delete: operations["drop_version"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly delete: operations["drop_version"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/view": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/view": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * CountView
          * @description How many rows a view has, and the view as text.
          */
-        post: operations["count_view"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["count_view"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/views": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/views": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Asynccallable
          * @description Saved views, by name.
          */
-        get: operations["list_views"];
-        put?: never;
+        readonly get: operations["list_views"];
+        readonly put?: never;
         /**
          * SaveView
          * @description Keep a view under a name; one that has the name is replaced.
          */
-        post: operations["save_view"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["save_view"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/d/{name}/views/{view}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/d/{name}/views/{view}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
-        post?: never;
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
         /**
          * DropView
          * @description Forget a saved view.
          */
-        delete: operations["drop_view"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly delete: operations["drop_view"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/datasets": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/datasets": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * ListDatasets
          * @description All data sets that the app shows.
          */
-        get: operations["list_datasets"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["list_datasets"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/events": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * Events
@@ -979,718 +979,718 @@ export interface paths {
          *
          *     A browser that comes back says the last one that it saw (Last-Event-ID), and gets those after it.
          */
-        get: operations["events"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["events"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/jobs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/jobs": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * ListJobs
          * @description Jobs of this server's life, newest first.
          */
-        get: operations["list_jobs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["list_jobs"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/jobs/{job_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/jobs/{job_id}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
         /**
          * GetJob
          * @description One job, with its log.
          */
-        get: operations["get_job"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly get: operations["get_job"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/jobs/{job_id}/pause": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/jobs/{job_id}/pause": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * PauseJob
          * @description Ask a job to wait; it does between two steps.
          */
-        post: operations["pause_job"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["pause_job"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/jobs/{job_id}/resume": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/jobs/{job_id}/resume": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * ResumeJob
          * @description Let a job that waits go on, or begin one again that was stopped or failed: it leaves out what it has kept.
          */
-        post: operations["resume_job"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["resume_job"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
-    "/api/jobs/{job_id}/stop": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly "/api/jobs/{job_id}/stop": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        get?: never;
-        put?: never;
+        readonly get?: never;
+        readonly put?: never;
         /**
          * StopJob
          * @description Ask a job to stop; it does between two steps.
          */
-        post: operations["stop_job"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
+        readonly post: operations["stop_job"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
     };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /** AroundIn */
-        AroundIn: {
+        readonly AroundIn: {
             /** @default 64 */
-            count: number;
-            id: number;
-            view?: components["schemas"]["ViewSpec"];
+            readonly count?: number;
+            readonly id: number;
+            readonly view?: components["schemas"]["ViewSpec"];
         };
         /** AroundOut */
-        AroundOut: {
-            ids: number[];
-            offset: number;
-            position: number | null;
+        readonly AroundOut: {
+            readonly ids: readonly number[];
+            readonly offset: number;
+            readonly position: number | null;
         };
         /** BetweenIn */
-        BetweenIn: {
+        readonly BetweenIn: {
             /** @default now */
-            after: string;
-            before: string;
+            readonly after?: string;
+            readonly before: string;
         };
         /** BetweenPageIn */
-        BetweenPageIn: {
+        readonly BetweenPageIn: {
             /** @default now */
-            after: string;
-            before: string;
+            readonly after?: string;
+            readonly before: string;
             /** @default 128 */
-            count: number;
+            readonly count?: number;
             /** @default 0 */
-            offset: number;
+            readonly offset?: number;
         };
         /** BranchIn */
-        BranchIn: {
-            name: string;
-            version: string;
+        readonly BranchIn: {
+            readonly name: string;
+            readonly version: string;
         };
         /** CellOut */
-        CellOut: {
-            field: string;
-            ids: number[];
-            objects: number;
+        readonly CellOut: {
+            readonly field: string;
+            readonly ids: readonly number[];
+            readonly objects: number;
+        };
+        /** Changed */
+        readonly Changed: {
+            readonly changed: number;
+            readonly said: string;
+            readonly snapshot: number;
+            readonly undo: string;
         };
         /** ChangeOut */
-        ChangeOut: {
-            at: string;
-            author: string;
-            change: string;
-            message: string;
-            snapshot: number;
-            values: {
-                [key: string]: [
+        readonly ChangeOut: {
+            readonly at: string;
+            readonly author: string;
+            readonly change: string;
+            readonly message: string;
+            readonly snapshot: number;
+            readonly values: {
+                readonly [key: string]: readonly [
                     string | number | boolean | null,
                     string | number | boolean | null
                 ];
             };
-            verb: string;
-        };
-        /** Changed */
-        Changed: {
-            changed: number;
-            said: string;
-            snapshot: number;
-            undo: string;
+            readonly verb: string;
         };
         /** CheckIn */
-        CheckIn: {
-            objects?: string | null;
-            snapshot?: number | null;
+        readonly CheckIn: {
+            readonly objects?: string | null;
+            readonly snapshot?: number | null;
             /** @default  */
-            sort: string;
+            readonly sort?: string;
             /** @default  */
-            where: string;
+            readonly where?: string;
         };
         /** CheckOut */
-        CheckOut: {
-            hints: components["schemas"]["HintOut"][];
+        readonly CheckOut: {
+            readonly hints: readonly components["schemas"]["HintOut"][];
             /** @constant */
-            ok: true;
+            readonly ok: true;
         };
         /** ColumnOut */
-        ColumnOut: {
-            default?: string | number | boolean | null;
+        readonly ColumnOut: {
+            readonly default?: string | number | boolean | null;
             /** @default  */
-            description: string;
-            maximum?: number | null;
-            minimum?: number | null;
-            name: string;
-            own: boolean;
+            readonly description?: string;
+            readonly maximum?: number | null;
+            readonly minimum?: number | null;
+            readonly name: string;
+            readonly own: boolean;
             /** @default false */
-            required: boolean;
+            readonly required?: boolean;
             /** @enum {string} */
-            type: "text" | "int" | "float" | "bool" | "time" | "json";
-            values?: string[];
+            readonly type: "text" | "int" | "float" | "bool" | "time" | "json";
+            readonly values?: readonly string[];
         };
         /** CompareIn */
-        CompareIn: {
-            a: string;
-            b: string;
+        readonly CompareIn: {
+            readonly a: string;
+            readonly b: string;
             /** @default 1000 */
-            replicates: number;
+            readonly replicates?: number;
             /** @default 0 */
-            seed: number;
+            readonly seed?: number;
         };
         /** CompleteIn */
-        CompleteIn: {
-            cursor: number;
-            objects?: string | null;
-            snapshot?: number | null;
-            text: string;
+        readonly CompleteIn: {
+            readonly cursor: number;
+            readonly objects?: string | null;
+            readonly snapshot?: number | null;
+            readonly text: string;
         };
         /** Control */
-        Control: {
+        readonly Control: {
             /** @default 24 */
-            bins: number;
+            readonly bins?: number;
             /**
              * @default values
              * @enum {string}
              */
-            kind: "values" | "histogram";
+            readonly kind?: "values" | "histogram";
             /** @default 100 */
-            limit: number;
-            of: string;
-            range?: [
+            readonly limit?: number;
+            readonly of: string;
+            readonly range?: readonly [
                 number,
                 number
             ] | null;
         };
         /** CropsIn */
-        CropsIn: {
-            field: string;
-            ids: (number | unknown)[];
+        readonly CropsIn: {
+            readonly field: string;
+            readonly ids: readonly (number | unknown)[];
             /**
              * @default 256
              * @enum {integer}
              */
-            size: 128 | 256 | 512;
-            snapshot?: number | null;
+            readonly size?: 128 | 256 | 512;
+            readonly snapshot?: number | null;
         };
         /** CurveOut */
-        CurveOut: {
-            precision: (number | null)[];
-            recall: (number | null)[];
-            score: (number | null)[];
+        readonly CurveOut: {
+            readonly precision: readonly (number | null)[];
+            readonly recall: readonly (number | null)[];
+            readonly score: readonly (number | null)[];
         };
         /** DatasetLine */
-        DatasetLine: {
-            changed_at: string;
+        readonly DatasetLine: {
+            readonly changed_at: string;
             /** @default  */
-            error: string;
-            name: string;
-            objects: number;
-            samples: number;
-            snapshot: number;
-            versions: number;
+            readonly error?: string;
+            readonly name: string;
+            readonly objects: number;
+            readonly samples: number;
+            readonly snapshot: number;
+            readonly versions: number;
         };
         /** DatasetOut */
-        DatasetOut: {
-            columns: components["schemas"]["ColumnOut"][];
-            embeddings: string[];
-            evaluations: string[];
-            fields: components["schemas"]["FieldOut"][];
-            location: string;
-            name: string;
-            samples: number;
-            snapshot: number;
-            tags: components["schemas"]["TagCount"][];
-            versions: components["schemas"]["VersionOut"][];
-            views: components["schemas"]["SavedView"][];
+        readonly DatasetOut: {
+            readonly columns: readonly components["schemas"]["ColumnOut"][];
+            readonly embeddings: readonly string[];
+            readonly evaluations: readonly string[];
+            readonly fields: readonly components["schemas"]["FieldOut"][];
+            readonly location: string;
+            readonly name: string;
+            readonly samples: number;
+            readonly snapshot: number;
+            readonly tags: readonly components["schemas"]["TagCount"][];
+            readonly versions: readonly components["schemas"]["VersionOut"][];
+            readonly views: readonly components["schemas"]["SavedView"][];
         };
         /** DeleteIn */
-        DeleteIn: {
-            selection: components["schemas"]["Selection"];
+        readonly DeleteIn: {
+            readonly selection: components["schemas"]["Selection"];
         };
         /** DiffOut */
-        DiffOut: {
-            after: number;
-            before: number;
-            fields: {
-                [key: string]: components["schemas"]["TableCounts"];
+        readonly DiffOut: {
+            readonly after: number;
+            readonly before: number;
+            readonly fields: {
+                readonly [key: string]: components["schemas"]["TableCounts"];
             };
-            samples: components["schemas"]["TableCounts"];
-            schema: string[];
-            tags_added: number;
-            tags_removed: number;
-            touched: number;
+            readonly samples: components["schemas"]["TableCounts"];
+            readonly schema: readonly string[];
+            readonly tags_added: number;
+            readonly tags_removed: number;
+            readonly touched: number;
         };
         /** EditIn */
-        EditIn: {
-            edits: ({
-                [key: string]: string | number | boolean | null;
+        readonly EditIn: {
+            readonly edits: readonly ({
+                readonly [key: string]: string | number | boolean | null;
             } | unknown)[];
-            field: string;
+            readonly field: string;
         };
         /** EmbedIn */
-        EmbedIn: {
-            field?: string | null;
-            key: string;
+        readonly EmbedIn: {
+            readonly field?: string | null;
+            readonly key: string;
             /** @default histogram */
-            model: string;
+            readonly model?: string;
         };
         /** EvaluateIn */
-        EvaluateIn: {
+        readonly EvaluateIn: {
             /** @default 0.5 */
-            iou: number;
-            key?: string | null;
-            predicted: string;
-            protocol?: string | null;
+            readonly iou?: number;
+            readonly key?: string | null;
+            readonly predicted: string;
+            readonly protocol?: string | null;
             /** @default 0 */
-            replicates: number;
+            readonly replicates?: number;
             /** @default [] */
-            slices: (string | unknown)[];
-            truth: string;
-            view?: components["schemas"]["ViewSpec"];
+            readonly slices?: readonly (string | unknown)[];
+            readonly truth: string;
+            readonly view?: components["schemas"]["ViewSpec"];
         };
         /** EvaluationLine */
-        EvaluationLine: {
-            at: string;
-            author: string;
-            counts: {
-                [key: string]: number;
+        readonly EvaluationLine: {
+            readonly at: string;
+            readonly author: string;
+            readonly counts: {
+                readonly [key: string]: number;
             };
-            key: string;
-            main: string;
-            numbers: {
-                [key: string]: number | null;
+            readonly key: string;
+            readonly main: string;
+            readonly numbers: {
+                readonly [key: string]: number | null;
             };
-            predicted: string;
-            protocol: string;
-            samples: number;
-            snapshot: number;
-            task: string;
-            truth: string;
+            readonly predicted: string;
+            readonly protocol: string;
+            readonly samples: number;
+            readonly snapshot: number;
+            readonly task: string;
+            readonly truth: string;
         };
         /** Facet */
-        Facet: {
-            distinct: number;
-            edges: number[];
-            error?: components["schemas"]["Problem"] | null;
+        readonly Facet: {
+            readonly distinct: number;
+            readonly edges: readonly number[];
+            readonly error?: components["schemas"]["Problem"] | null;
             /** @enum {string} */
-            kind: "values" | "histogram";
-            missing: components["schemas"]["Layers"];
-            of: string;
-            other: components["schemas"]["Layers"];
-            total: number[];
+            readonly kind: "values" | "histogram";
+            readonly missing: components["schemas"]["Layers"];
+            readonly of: string;
+            readonly other: components["schemas"]["Layers"];
+            readonly total: readonly number[];
             /** @enum {string} */
-            type: "text" | "int" | "float" | "bool" | "time";
-            values: (string | number | boolean | null)[];
-            view: number[];
+            readonly type: "text" | "int" | "float" | "bool" | "time";
+            readonly values: readonly (string | number | boolean | null)[];
+            readonly view: readonly number[];
         };
         /** FacetsIn */
-        FacetsIn: {
+        readonly FacetsIn: {
             /** @default [] */
-            controls: (components["schemas"]["Control"] | unknown)[];
-            view?: components["schemas"]["ViewSpec"];
+            readonly controls?: readonly (components["schemas"]["Control"] | unknown)[];
+            readonly view?: components["schemas"]["ViewSpec"];
         };
         /** FieldOut */
-        FieldOut: {
-            attributes: components["schemas"]["ColumnOut"][];
-            classes: string[];
-            colors: string[];
-            description: string;
-            keypoint_names: string[];
+        readonly FieldOut: {
+            readonly attributes: readonly components["schemas"]["ColumnOut"][];
+            readonly classes: readonly string[];
+            readonly colors: readonly string[];
+            readonly description: string;
+            readonly keypoint_names: readonly string[];
             /** @enum {string} */
-            kind: "box" | "polygon" | "polyline" | "keypoint" | "class" | "value" | "mask";
-            name: string;
-            names: string[];
-            objects: number;
-            skeleton: [
+            readonly kind: "box" | "polygon" | "polyline" | "keypoint" | "class" | "value" | "mask";
+            readonly name: string;
+            readonly names: readonly string[];
+            readonly objects: number;
+            readonly skeleton: readonly (readonly [
                 number,
                 number
-            ][];
+            ])[];
         };
         /** FilterSpec */
-        FilterSpec: {
-            control: string;
-            where: string;
+        readonly FilterSpec: {
+            readonly control: string;
+            readonly where: string;
         };
         /** HintOut */
-        HintOut: {
-            column: number;
-            part: string;
-            what: string;
+        readonly HintOut: {
+            readonly column: number;
+            readonly part: string;
+            readonly what: string;
         };
         /** JobOut */
-        JobOut: {
-            dataset: string;
-            done: number;
-            ended_at: string;
-            error: components["schemas"]["Problem"] | null;
-            id: string;
-            left_s: number | null;
-            log: string[];
-            name: string;
-            rate: number | null;
-            result: {
-                [key: string]: string | number | boolean | null;
+        readonly JobOut: {
+            readonly dataset: string;
+            readonly done: number;
+            readonly ended_at: string;
+            readonly error: components["schemas"]["Problem"] | null;
+            readonly id: string;
+            readonly left_s: number | null;
+            readonly log: readonly string[];
+            readonly name: string;
+            readonly rate: number | null;
+            readonly result: {
+                readonly [key: string]: string | number | boolean | null;
             };
-            stage: string;
-            started_at: string;
+            readonly stage: string;
+            readonly started_at: string;
             /** @enum {string} */
-            state: "running" | "paused" | "done" | "failed" | "stopped";
-            total: number | null;
-            unit: string;
+            readonly state: "running" | "paused" | "done" | "failed" | "stopped";
+            readonly total: number | null;
+            readonly unit: string;
         };
         /** KeepSpec */
-        KeepSpec: {
+        readonly KeepSpec: {
             /** @default  */
-            control: string;
-            field: string;
-            where: string;
+            readonly control?: string;
+            readonly field: string;
+            readonly where: string;
         };
         /** Layers */
-        Layers: {
+        readonly Layers: {
             /** @default 0 */
-            total: number;
+            readonly total?: number;
             /** @default 0 */
-            view: number;
+            readonly view?: number;
         };
         /** LogLine */
-        LogLine: {
-            at: string;
-            author: string;
-            details: {
-                [key: string]: unknown;
+        readonly LogLine: {
+            readonly at: string;
+            readonly author: string;
+            readonly details: {
+                readonly [key: string]: unknown;
             };
-            message: string;
-            names: string[];
-            snapshot: number;
-            verb: string;
+            readonly message: string;
+            readonly names: readonly string[];
+            readonly snapshot: number;
+            readonly verb: string;
         };
         /** MapIn */
-        MapIn: {
-            key: string;
+        readonly MapIn: {
+            readonly key: string;
         };
         /** MasksIn */
-        MasksIn: {
-            field: string;
-            ids: (number | unknown)[];
-            snapshot?: number | null;
+        readonly MasksIn: {
+            readonly field: string;
+            readonly ids: readonly (number | unknown)[];
+            readonly snapshot?: number | null;
         };
         /** ObjectOut */
-        ObjectOut: {
-            attributes: {
-                [key: string]: string | number | boolean | null;
+        readonly ObjectOut: {
+            readonly attributes: {
+                readonly [key: string]: string | number | boolean | null;
             };
-            box: [
+            readonly box: readonly [
                 number,
                 number,
                 number,
                 number
             ] | null;
-            closed?: boolean | null;
-            frame: number | null;
+            readonly closed?: boolean | null;
+            readonly frame: number | null;
             /** @default false */
-            has_mask: boolean;
-            id: number;
-            iou?: number | null;
-            iscrowd?: boolean | null;
-            keypoints?: number[] | null;
-            label: string | null;
-            outcome?: string | null;
-            partner_id?: number | null;
-            polygons?: number[][] | null;
-            rotation?: number | null;
-            score: number | null;
-            tags: string[];
-            track_id: number | null;
-            value?: number | null;
+            readonly has_mask?: boolean;
+            readonly id: number;
+            readonly iou?: number | null;
+            readonly iscrowd?: boolean | null;
+            readonly keypoints?: readonly number[] | null;
+            readonly label: string | null;
+            readonly outcome?: string | null;
+            readonly partner_id?: number | null;
+            readonly polygons?: readonly (readonly number[])[] | null;
+            readonly rotation?: number | null;
+            readonly score: number | null;
+            readonly tags: readonly string[];
+            readonly track_id: number | null;
+            readonly value?: number | null;
         };
         /** Offer */
-        Offer: {
-            count?: number | null;
+        readonly Offer: {
+            readonly count?: number | null;
             /** @default  */
-            detail: string;
-            from: number;
+            readonly detail?: string;
+            readonly from: number;
             /** @enum {string} */
-            kind: "field" | "column" | "function" | "value" | "operator";
-            text: string;
-            to: number;
+            readonly kind: "field" | "column" | "function" | "value" | "operator";
+            readonly text: string;
+            readonly to: number;
         };
         /** PageIn */
-        PageIn: {
+        readonly PageIn: {
             /** @default 128 */
-            count: number;
-            evaluation?: string | null;
-            fields?: string[] | null;
+            readonly count?: number;
+            readonly evaluation?: string | null;
+            readonly fields?: readonly string[] | null;
             /** @default 0 */
-            offset: number;
-            view?: components["schemas"]["ViewSpec"];
+            readonly offset?: number;
+            readonly view?: components["schemas"]["ViewSpec"];
         };
         /** PartsIn */
-        PartsIn: {
+        readonly PartsIn: {
             /** @default  */
-            by: string;
-            view?: components["schemas"]["ViewSpec"];
+            readonly by?: string;
+            readonly view?: components["schemas"]["ViewSpec"];
         };
         /** Problem */
-        Problem: {
-            column?: number | null;
+        readonly Problem: {
+            readonly column?: number | null;
             /** @default  */
-            detail: string;
+            readonly detail?: string;
             /** @default  */
-            hint: string;
-            length?: number | null;
+            readonly hint?: string;
+            readonly length?: number | null;
             /** @default  */
-            part: string;
-            status: number;
-            title: string;
-            type: string;
+            readonly part?: string;
+            readonly status: number;
+            readonly title: string;
+            readonly type: string;
             /** @default  */
-            where: string;
+            readonly where?: string;
         };
         /** RestoreIn */
-        RestoreIn: {
-            version: string;
+        readonly RestoreIn: {
+            readonly version: string;
         };
         /** RunOut */
-        RunOut: {
-            author: string;
-            code: {
-                [key: string]: string;
+        readonly RunOut: {
+            readonly author: string;
+            readonly code: {
+                readonly [key: string]: string;
             };
-            finished_at: string | null;
-            id: number;
-            kind: string;
-            parameters: {
-                [key: string]: unknown;
+            readonly finished_at: string | null;
+            readonly id: number;
+            readonly kind: string;
+            readonly parameters: {
+                readonly [key: string]: unknown;
             };
-            snapshot: number;
-            started_at: string;
-            status: string;
+            readonly snapshot: number;
+            readonly started_at: string;
+            readonly status: string;
         };
         /** SampleOut */
-        SampleOut: {
-            columns: {
-                [key: string]: string | number | boolean | null;
+        readonly SampleOut: {
+            readonly columns: {
+                readonly [key: string]: string | number | boolean | null;
             };
-            fields: {
-                [key: string]: components["schemas"]["ObjectOut"][];
+            readonly fields: {
+                readonly [key: string]: readonly components["schemas"]["ObjectOut"][];
             };
-            id: number;
-            snapshot: number;
-            tags: string[];
-        };
-        /** SaveViewIn */
-        SaveViewIn: {
-            name: string;
-            view: components["schemas"]["ViewSpec"];
+            readonly id: number;
+            readonly snapshot: number;
+            readonly tags: readonly string[];
         };
         /** SavedView */
-        SavedView: {
+        readonly SavedView: {
             /** @default  */
-            at: string;
+            readonly at?: string;
             /** @default  */
-            author: string;
-            name: string;
-            view: components["schemas"]["ViewSpec"];
+            readonly author?: string;
+            readonly name: string;
+            readonly view: components["schemas"]["ViewSpec"];
+        };
+        /** SaveViewIn */
+        readonly SaveViewIn: {
+            readonly name: string;
+            readonly view: components["schemas"]["ViewSpec"];
         };
         /** Selection */
-        Selection: {
+        readonly Selection: {
             /** @default false */
-            all: boolean;
+            readonly all?: boolean;
             /** @default [] */
-            exclude: (number | unknown)[];
+            readonly exclude?: readonly (number | unknown)[];
             /** @default [] */
-            include: (number | unknown)[];
-            view?: components["schemas"]["ViewSpec"];
+            readonly include?: readonly (number | unknown)[];
+            readonly view?: components["schemas"]["ViewSpec"];
         };
         /** SetIn */
-        SetIn: {
-            column: string;
-            selection: components["schemas"]["Selection"];
-            value: string | number | boolean | null;
+        readonly SetIn: {
+            readonly column: string;
+            readonly selection: components["schemas"]["Selection"];
+            readonly value: string | number | boolean | null;
         };
         /** SimilarIn */
-        SimilarIn: {
+        readonly SimilarIn: {
             /** @default 12 */
-            count: number;
-            ids: (number | unknown)[];
+            readonly count?: number;
+            readonly ids: readonly (number | unknown)[];
             /** @default  */
-            key: string;
+            readonly key?: string;
             /** @default sample */
-            of: string;
+            readonly of?: string;
         };
         /** SimilarOut */
-        SimilarOut: {
-            id: number;
-            sample_id: number;
-            similarity: number;
+        readonly SimilarOut: {
+            readonly id: number;
+            readonly sample_id: number;
+            readonly similarity: number;
         };
         /** SliceIn */
-        SliceIn: {
-            text: string;
+        readonly SliceIn: {
+            readonly text: string;
         };
         /** StepOut */
-        StepOut: {
-            assumes: string;
-            expected: number;
-            family: string;
-            field: string;
-            gain: number;
-            how: string;
-            ids: number[];
-            kind: string;
-            objects: number;
-            side: string;
-            title: string;
-            where: string | null;
+        readonly StepOut: {
+            readonly assumes: string;
+            readonly expected: number;
+            readonly family: string;
+            readonly field: string;
+            readonly gain: number;
+            readonly how: string;
+            readonly ids: readonly number[];
+            readonly kind: string;
+            readonly objects: number;
+            readonly side: string;
+            readonly title: string;
+            readonly where: string | null;
         };
         /** StripIn */
-        StripIn: {
+        readonly StripIn: {
             /** @default 16 */
-            count: number;
-            id: number;
+            readonly count?: number;
+            readonly id: number;
             /**
              * @default 256
              * @enum {integer}
              */
-            size: 128 | 256 | 512;
+            readonly size?: 128 | 256 | 512;
         };
         /** TableCounts */
-        TableCounts: {
-            added: number;
-            changed: number;
-            columns: {
-                [key: string]: number;
+        readonly TableCounts: {
+            readonly added: number;
+            readonly changed: number;
+            readonly columns: {
+                readonly [key: string]: number;
             };
-            removed: number;
+            readonly removed: number;
         };
         /** TagCount */
-        TagCount: {
-            samples: number;
-            tag: string;
+        readonly TagCount: {
+            readonly samples: number;
+            readonly tag: string;
         };
         /** TagIn */
-        TagIn: {
-            selection: components["schemas"]["Selection"];
-            tags: (string | unknown)[];
+        readonly TagIn: {
+            readonly selection: components["schemas"]["Selection"];
+            readonly tags: readonly (string | unknown)[];
         };
         /** ThumbsIn */
-        ThumbsIn: {
-            ids: (number | unknown)[];
+        readonly ThumbsIn: {
+            readonly ids: readonly (number | unknown)[];
             /**
              * @default 256
              * @enum {integer}
              */
-            size: 128 | 256 | 512;
+            readonly size?: 128 | 256 | 512;
         };
         /** UndoIn */
-        UndoIn: {
+        readonly UndoIn: {
             /** @default  */
-            said: string;
-            undo: string;
+            readonly said?: string;
+            readonly undo: string;
         };
         /** VersionIn */
-        VersionIn: {
+        readonly VersionIn: {
             /** @default  */
-            message: string;
-            name: string;
-            snapshot?: number | null;
+            readonly message?: string;
+            readonly name: string;
+            readonly snapshot?: number | null;
         };
         /** VersionOut */
-        VersionOut: {
-            at: string;
-            author: string;
-            message: string;
-            name: string;
-            snapshot: number;
+        readonly VersionOut: {
+            readonly at: string;
+            readonly author: string;
+            readonly message: string;
+            readonly name: string;
+            readonly snapshot: number;
         };
         /** ViewIn */
-        ViewIn: {
-            view?: components["schemas"]["ViewSpec"];
+        readonly ViewIn: {
+            readonly view?: components["schemas"]["ViewSpec"];
         };
         /** ViewOut */
-        ViewOut: {
-            count: number;
-            hints: components["schemas"]["HintOut"][];
-            newest: number;
-            objects: {
-                [key: string]: number;
+        readonly ViewOut: {
+            readonly count: number;
+            readonly hints: readonly components["schemas"]["HintOut"][];
+            readonly newest: number;
+            readonly objects: {
+                readonly [key: string]: number;
             };
-            python: string;
-            snapshot: number;
-            text: string;
-            total: number;
+            readonly python: string;
+            readonly snapshot: number;
+            readonly text: string;
+            readonly total: number;
         };
         /** ViewSpec */
-        ViewSpec: {
+        readonly ViewSpec: {
             /** @default [] */
-            filters: (components["schemas"]["FilterSpec"] | unknown)[];
+            readonly filters?: readonly (components["schemas"]["FilterSpec"] | unknown)[];
             /** @default [] */
-            keep: (components["schemas"]["KeepSpec"] | unknown)[];
-            objects?: string | null;
-            select?: number[] | null;
-            snapshot?: number | null;
+            readonly keep?: readonly (components["schemas"]["KeepSpec"] | unknown)[];
+            readonly objects?: string | null;
+            readonly select?: readonly number[] | null;
+            readonly snapshot?: number | null;
             /** @default  */
-            sort: string;
+            readonly sort?: string;
             /** @default  */
-            where: string;
+            readonly where?: string;
             /** @default  */
-            words: string;
+            readonly words?: string;
         };
     };
     responses: never;
@@ -1701,2297 +1701,2297 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    get_dataset: {
-        parameters: {
-            query?: {
+    readonly get_dataset: {
+        readonly parameters: {
+            readonly query?: {
                 /** @description default: the newest */
-                snapshot?: number | null;
+                readonly snapshot?: number | null;
             };
-            header?: never;
-            path: {
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DatasetOut"];
+                    readonly "application/json": components["schemas"]["DatasetOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    around: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly around: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AroundIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["AroundIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AroundOut"];
+                    readonly "application/json": components["schemas"]["AroundOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    blame: {
-        parameters: {
-            query: {
-                id: number;
+    readonly blame: {
+        readonly parameters: {
+            readonly query: {
                 /** @description a label field; default: samples */
-                field?: string | null;
+                readonly field?: string | null;
+                readonly id: number;
             };
-            header?: never;
-            path: {
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ChangeOut"][];
+                    readonly "application/json": readonly components["schemas"]["ChangeOut"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    branch: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly branch: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["BranchIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["BranchIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request accepted, processing continues off-line */
-            202: {
+            readonly 202: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobOut"];
+                    readonly "application/json": components["schemas"]["JobOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    check: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly check: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CheckIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["CheckIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CheckOut"];
+                    readonly "application/json": components["schemas"]["CheckOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    compare: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly compare: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CompareIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["CompareIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
+                    readonly "application/json": {
+                        readonly [key: string]: unknown;
                     };
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    complete: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly complete: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CompleteIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["CompleteIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Offer"][];
+                    readonly "application/json": readonly components["schemas"]["Offer"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    crops: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly crops: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CropsIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["CropsIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Stream Response */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/x-loopline-thumbs": unknown;
+                    readonly "application/x-loopline-thumbs": unknown;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    delete: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly delete: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["DeleteIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["DeleteIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Changed"];
+                    readonly "application/json": components["schemas"]["Changed"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    diff: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly diff: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["BetweenIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["BetweenIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DiffOut"];
+                    readonly "application/json": components["schemas"]["DiffOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    diff_page: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly diff_page: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["BetweenPageIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["BetweenPageIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/x-loopline-columns": string;
+                    readonly "application/x-loopline-columns": string;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    edit: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly edit: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["EditIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["EditIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Changed"];
+                    readonly "application/json": components["schemas"]["Changed"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    embed: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly embed: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["EmbedIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["EmbedIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request accepted, processing continues off-line */
-            202: {
+            readonly 202: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobOut"];
+                    readonly "application/json": components["schemas"]["JobOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    list_evaluations: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly list_evaluations: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["EvaluationLine"][];
+                    readonly "application/json": readonly components["schemas"]["EvaluationLine"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    evaluate: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly evaluate: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["EvaluateIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["EvaluateIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request accepted, processing continues off-line */
-            202: {
+            readonly 202: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobOut"];
+                    readonly "application/json": components["schemas"]["JobOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    get_evaluation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly get_evaluation: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly key: string;
                 /** @description name of a data set */
-                name: string;
-                key: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
+                    readonly "application/json": {
+                        readonly [key: string]: unknown;
                     };
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    drop_evaluation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly drop_evaluation: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly key: string;
                 /** @description name of a data set */
-                name: string;
-                key: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, nothing follows */
-            204: {
+            readonly 204: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content?: never;
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    cell: {
-        parameters: {
-            query: {
-                /** @description the true class; after the last: none */
-                row: number;
+    readonly cell: {
+        readonly parameters: {
+            readonly query: {
                 /** @description the predicted class; after the last: none */
-                column: number;
+                readonly column: number;
                 /** @description predictions with less do not count */
-                least?: number;
+                readonly least?: number;
+                /** @description the true class; after the last: none */
+                readonly row: number;
             };
-            header?: never;
-            path: {
+            readonly header?: never;
+            readonly path: {
+                readonly key: string;
                 /** @description name of a data set */
-                name: string;
-                key: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CellOut"];
+                    readonly "application/json": components["schemas"]["CellOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    get_curve: {
-        parameters: {
-            query?: {
+    readonly get_curve: {
+        readonly parameters: {
+            readonly query?: {
                 /** @description default: the mean over all */
-                iou?: number | null;
+                readonly iou?: number | null;
                 /** @description default: the mean over classes */
-                label?: string | null;
+                readonly label?: string | null;
             };
-            header?: never;
-            path: {
+            readonly header?: never;
+            readonly path: {
+                readonly key: string;
                 /** @description name of a data set */
-                name: string;
-                key: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CurveOut"];
+                    readonly "application/json": components["schemas"]["CurveOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    mixups: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly mixups: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly key: string;
                 /** @description name of a data set */
-                name: string;
-                key: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/x-loopline-columns": string;
+                    readonly "application/x-loopline-columns": string;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    next_steps: {
-        parameters: {
-            query?: {
+    readonly next_steps: {
+        readonly parameters: {
+            readonly query?: {
                 /** @description steps wanted */
-                limit?: number;
+                readonly limit?: number;
             };
-            header?: never;
-            path: {
+            readonly header?: never;
+            readonly path: {
+                readonly key: string;
                 /** @description name of a data set */
-                name: string;
-                key: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["StepOut"][];
+                    readonly "application/json": readonly components["schemas"]["StepOut"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    scores: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly scores: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly key: string;
                 /** @description name of a data set */
-                name: string;
-                key: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/x-loopline-columns": string;
+                    readonly "application/x-loopline-columns": string;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    measure_slice: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly measure_slice: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly key: string;
                 /** @description name of a data set */
-                name: string;
-                key: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SliceIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["SliceIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: unknown;
+                    readonly "application/json": readonly {
+                        readonly [key: string]: unknown;
                     }[];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    facets: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly facets: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["FacetsIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["FacetsIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Facet"][];
+                    readonly "application/json": readonly components["schemas"]["Facet"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    layout: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly layout: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ViewIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ViewIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/x-loopline-columns": string;
+                    readonly "application/x-loopline-columns": string;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    log: {
-        parameters: {
-            query?: {
-                limit?: number;
+    readonly log: {
+        readonly parameters: {
+            readonly query?: {
+                readonly limit?: number;
             };
-            header?: never;
-            path: {
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LogLine"][];
+                    readonly "application/json": readonly components["schemas"]["LogLine"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    map_: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly map_: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["MapIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["MapIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request accepted, processing continues off-line */
-            202: {
+            readonly 202: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobOut"];
+                    readonly "application/json": components["schemas"]["JobOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    masks: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly masks: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["MasksIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["MasksIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/x-loopline-columns": string;
+                    readonly "application/x-loopline-columns": string;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    media: {
-        parameters: {
-            query?: {
+    readonly media: {
+        readonly parameters: {
+            readonly query?: {
                 /** @description browser: a form that browsers show */
-                form?: "file" | "browser";
+                readonly form?: "file" | "browser";
             };
-            header?: never;
-            path: {
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
-                sample_id: number;
+                readonly name: string;
+                readonly sample_id: number;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    readonly "application/json": unknown;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    page: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly page: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PageIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["PageIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/x-loopline-columns": string;
+                    readonly "application/x-loopline-columns": string;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    points: {
-        parameters: {
-            query?: {
+    readonly points: {
+        readonly parameters: {
+            readonly query?: {
                 /** @description default: the newest */
-                snapshot?: number | null;
+                readonly snapshot?: number | null;
             };
-            header?: never;
-            path: {
+            readonly header?: never;
+            readonly path: {
+                readonly key: string;
                 /** @description name of a data set */
-                name: string;
-                key: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/x-loopline-columns": string;
+                    readonly "application/x-loopline-columns": string;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    parts: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly parts: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly key: string;
                 /** @description name of a data set */
-                name: string;
-                key: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PartsIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["PartsIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/x-loopline-columns": string;
+                    readonly "application/x-loopline-columns": string;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    restore: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly restore: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["RestoreIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["RestoreIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Changed"];
+                    readonly "application/json": components["schemas"]["Changed"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    list_runs: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly list_runs: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["RunOut"][];
+                    readonly "application/json": readonly components["schemas"]["RunOut"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    sample: {
-        parameters: {
-            query?: {
-                /** @description default: the newest */
-                snapshot?: number | null;
+    readonly sample: {
+        readonly parameters: {
+            readonly query?: {
                 /** @description its outcomes come along */
-                evaluation?: string | null;
+                readonly evaluation?: string | null;
+                /** @description default: the newest */
+                readonly snapshot?: number | null;
             };
-            header?: never;
-            path: {
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
-                sample_id: number;
+                readonly name: string;
+                readonly sample_id: number;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SampleOut"];
+                    readonly "application/json": components["schemas"]["SampleOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    frame_times: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly frame_times: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
-                sample_id: number;
+                readonly name: string;
+                readonly sample_id: number;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/x-loopline-columns": string;
+                    readonly "application/x-loopline-columns": string;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    set_column: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly set_column: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SetIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["SetIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Changed"];
+                    readonly "application/json": components["schemas"]["Changed"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    similar: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly similar: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SimilarIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["SimilarIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SimilarOut"][];
+                    readonly "application/json": readonly components["schemas"]["SimilarOut"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    strip: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly strip: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["StripIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["StripIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/x-loopline-thumbs": string;
+                    readonly "application/x-loopline-thumbs": string;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    tag: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly tag: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TagIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["TagIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Changed"];
+                    readonly "application/json": components["schemas"]["Changed"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    thumbs: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly thumbs: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ThumbsIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ThumbsIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Stream Response */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/x-loopline-thumbs": unknown;
+                    readonly "application/x-loopline-thumbs": unknown;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    undo: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly undo: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["UndoIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["UndoIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Changed"];
+                    readonly "application/json": components["schemas"]["Changed"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    untag: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly untag: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TagIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["TagIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Changed"];
+                    readonly "application/json": components["schemas"]["Changed"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    list_versions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly list_versions: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VersionOut"][];
+                    readonly "application/json": readonly components["schemas"]["VersionOut"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    name_version: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly name_version: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["VersionIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["VersionIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Document created, URL follows */
-            201: {
+            readonly 201: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VersionOut"];
+                    readonly "application/json": components["schemas"]["VersionOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    drop_version: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly drop_version: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
-                version: string;
+                readonly name: string;
+                readonly version: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, nothing follows */
-            204: {
+            readonly 204: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content?: never;
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    count_view: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly count_view: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ViewIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ViewIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ViewOut"];
+                    readonly "application/json": components["schemas"]["ViewOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    list_views: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly list_views: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SavedView"][];
+                    readonly "application/json": readonly components["schemas"]["SavedView"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    save_view: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly save_view: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
+                readonly name: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SaveViewIn"];
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["SaveViewIn"];
             };
         };
-        responses: {
+        readonly responses: {
             /** @description Document created, URL follows */
-            201: {
+            readonly 201: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SavedView"];
+                    readonly "application/json": components["schemas"]["SavedView"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    drop_view: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
+    readonly drop_view: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
                 /** @description name of a data set */
-                name: string;
-                view: string;
+                readonly name: string;
+                readonly view: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, nothing follows */
-            204: {
+            readonly 204: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content?: never;
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    list_datasets: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly list_datasets: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DatasetLine"][];
+                    readonly "application/json": readonly components["schemas"]["DatasetLine"][];
                 };
             };
         };
     };
-    events: {
-        parameters: {
-            query?: {
+    readonly events: {
+        readonly parameters: {
+            readonly query?: {
                 /** @description number of the last event seen */
-                since?: number | null;
+                readonly since?: number | null;
             };
-            header?: never;
-            path?: never;
-            cookie?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Stream Response */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": unknown;
+                    readonly "text/event-stream": unknown;
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    list_jobs: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
+    readonly list_jobs: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobOut"][];
+                    readonly "application/json": readonly components["schemas"]["JobOut"][];
                 };
             };
         };
     };
-    get_job: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                job_id: string;
+    readonly get_job: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly job_id: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobOut"];
+                    readonly "application/json": components["schemas"]["JobOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    pause_job: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                job_id: string;
+    readonly pause_job: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly job_id: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobOut"];
+                    readonly "application/json": components["schemas"]["JobOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    resume_job: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                job_id: string;
+    readonly resume_job: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly job_id: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobOut"];
+                    readonly "application/json": components["schemas"]["JobOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
         };
     };
-    stop_job: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                job_id: string;
+    readonly stop_job: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly job_id: string;
             };
-            cookie?: never;
+            readonly cookie?: never;
         };
-        requestBody?: never;
-        responses: {
+        readonly requestBody?: never;
+        readonly responses: {
             /** @description Request fulfilled, document follows */
-            200: {
+            readonly 200: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobOut"];
+                    readonly "application/json": components["schemas"]["JobOut"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
-            400: {
+            readonly 400: {
                 headers: {
-                    [name: string]: unknown;
+                    readonly [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        detail: string;
-                        extra?: null | {
-                            [key: string]: unknown;
-                        } | unknown[];
-                        status_code: number;
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
                     };
                 };
             };
