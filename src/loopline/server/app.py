@@ -19,7 +19,20 @@ from litestar.types import ASGIApp
 from loopline import __version__
 from loopline.server import problems
 from loopline.server.library import Library
-from loopline.server.routes import advise, browse, change, cuts, history, measure, near, operate, page, parts, work
+from loopline.server.routes import (
+    advise,
+    browse,
+    change,
+    cross,
+    cuts,
+    history,
+    measure,
+    near,
+    operate,
+    page,
+    parts,
+    work,
+)
 from loopline.server.safety import MAX_BODY, Gate, Rules
 from loopline.server.shelf import Shelf
 
@@ -37,7 +50,7 @@ def inner_app(library: Library, *, workers: int | None = None) -> Litestar:
     def the_shelf() -> Shelf:
         return shelf
 
-    areas = (advise, browse, change, cuts, history, measure, near, operate, parts, work, page)
+    areas = (advise, browse, change, cross, cuts, history, measure, near, operate, parts, work, page)
     routes = [route for area in areas for route in area.ROUTES]
     for route in routes:  # Litestar itself loses the docstring where two methods share a path
         if isinstance(route, HTTPRouteHandler):

@@ -136,6 +136,36 @@ class FacetsIn(Struct, forbid_unknown_fields=True):
     controls: Annotated[tuple[Control, ...], Meta(max_length=64)] = ()
 
 
+class CrossIn(Struct, forbid_unknown_fields=True):
+    x: Control
+    y: Control
+    view: ViewSpec = ViewSpec()
+
+
+class Axis(Struct):
+    """One side of a plot of two: the values, or the edges of the bins; times in seconds since 1970."""
+
+    of: str
+    kind: Literal["values", "histogram"]
+    values: list[Scalar]
+    edges: list[float]
+    is_time: bool
+
+
+class Cross(Struct):
+    """counts   one number for each pair, `counts[place on y * places on x + place on x]`
+    inside, outside   rows that are counted, and rows without a value or with one that is not listed
+    field    the rows are objects of this label field; empty: samples
+    """
+
+    x: Axis
+    y: Axis
+    counts: list[int]
+    inside: int
+    outside: int
+    field: str
+
+
 class Layers(Struct):
     """A number in the whole data set, and in the view without the control's own filter."""
 

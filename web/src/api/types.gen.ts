@@ -166,6 +166,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/d/{name}/cross": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * CrossFields
+         * @description How many rows of a view have each pair of values, or bins, of two fields.
+         */
+        readonly post: operations["cross_fields"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/d/{name}/delete": {
         readonly parameters: {
             readonly query?: never;
@@ -1105,6 +1125,15 @@ export interface components {
             readonly offset: number;
             readonly position: number | null;
         };
+        /** Axis */
+        readonly Axis: {
+            readonly edges: readonly number[];
+            readonly is_time: boolean;
+            /** @enum {string} */
+            readonly kind: "values" | "histogram";
+            readonly of: string;
+            readonly values: readonly (string | number | boolean | null)[];
+        };
         /** BetweenIn */
         readonly BetweenIn: {
             /** @default now */
@@ -1227,6 +1256,21 @@ export interface components {
              */
             readonly size?: 128 | 256 | 512;
             readonly snapshot?: number | null;
+        };
+        /** Cross */
+        readonly Cross: {
+            readonly counts: readonly number[];
+            readonly field: string;
+            readonly inside: number;
+            readonly outside: number;
+            readonly x: components["schemas"]["Axis"];
+            readonly y: components["schemas"]["Axis"];
+        };
+        /** CrossIn */
+        readonly CrossIn: {
+            readonly view?: components["schemas"]["ViewSpec"];
+            readonly x: components["schemas"]["Control"];
+            readonly y: components["schemas"]["Control"];
         };
         /** CurveOut */
         readonly CurveOut: {
@@ -2019,6 +2063,48 @@ export interface operations {
                 };
                 content: {
                     readonly "application/x-loopline-thumbs": unknown;
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    readonly cross_fields: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description name of a data set */
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["CrossIn"];
+            };
+        };
+        readonly responses: {
+            /** @description Request fulfilled, document follows */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Cross"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
