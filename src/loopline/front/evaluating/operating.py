@@ -93,8 +93,8 @@ def score_bins(evaluation: Judged) -> ScoreBins:
 def _by_bin(found: Scored, rows: AnyArray, low: float, high: float, k: int) -> IntArray:
     chosen = rows & (found.label >= 0)
     flat = found.label[chosen] * BINS + bin_of(found.score[chosen], low, high)
-    found: IntArray = np.bincount(flat, minlength=k * BINS).reshape(k, BINS)
-    return found
+    counts: IntArray = np.bincount(flat, minlength=k * BINS).reshape(k, BINS)
+    return counts
 
 
 def limits(score: FloatArray) -> tuple[float, float]:
@@ -111,7 +111,8 @@ def bin_of(score: FloatArray, low: float, high: float) -> IntArray:
     """
     with np.errstate(invalid="ignore"):
         place = np.floor((score - low) / (high - low) * BINS + 1e-9)  # 0.29 * 100 is a hair less than 29
-    return np.clip(np.nan_to_num(place), 0, BINS - 1).astype(np.int64)
+    bins: IntArray = np.clip(np.nan_to_num(place), 0, BINS - 1).astype(np.int64)
+    return bins
 
 
 def mix_ups(evaluation: Judged) -> MixUps:
