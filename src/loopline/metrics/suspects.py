@@ -10,6 +10,9 @@ suspect gets one score in [0, 1], comparable over the four kinds, and names the 
     mislabelled  an object on which a believable prediction of another class lies, and none of its own
     spurious     an object of a size and class that is usually found, where no prediction lies at all
 
+Even the least sure prediction speaks for an object: detectors leave traces of what they almost see, and seldom any on
+background. So an object with a trace of its own is less of a suspect (TRACED), whatever its score.
+
 The predictions should come from a model that did not learn these labels. A systematic difference of box rules is taken
 out first (`box_rule.py`), or every box would be a suspect. An object is a suspect once, for its likeliest reason.
 """
@@ -37,6 +40,7 @@ KINDS: Final[tuple[SuspectKind, ...]] = ("missing", "misplaced", "mislabelled", 
 ON: Final = 0.5  # an overlap that says: the same object
 NEAR: Final = 0.1  # an overlap that may be a badly drawn box
 TOUCHED: Final = 0.25  # an overlap from which on an object is not without a prediction
+TRACED: Final = 0.25  # how suspicious an object stays on which there is any prediction of its own, however unsure
 COVERED: Final = 0.5  # share of a prediction inside an annotated object or crowd that explains it
 
 
@@ -288,11 +292,13 @@ def _mislabelled(scene: _Scene) -> Found:
     own = scene.same & (pairs.iou >= ON)
     strength = scene.fit * scene.belief
     own_best = _largest(pairs.gt[own], strength[pairs.det[own]], n)
+    traced = np.zeros(n, bool)
+    traced[pairs.gt[own]] = True
     det, gt, iou = pairs.det[other], pairs.gt[other], pairs.iou[other]
     order = np.lexsort((det, -strength[det], gt))
     first = order[np.diff(gt[order], prepend=-1) != 0]
     det, gt, iou = det[first], gt[first], iou[first]
-    claim = np.clip(strength[det] - own_best[gt], 0, None)
+    claim = np.clip(strength[det] - own_best[gt], 0, None) * np.where(traced[gt], TRACED, 1.0)
     usual = _taken_for(scene)[scene.predicted.class_id[det], scene.truth.class_id[gt]]
     return claim * (1 - usual), gt.astype(np.int64), det.astype(np.int64), iou
 
@@ -315,7 +321,9 @@ def _spurious(scene: _Scene) -> Found:
         scene.pairs.gt, scene.belief[scene.pairs.det] * np.minimum(scene.pairs.iou / TOUCHED, 1), len(truth)
     )
     likely = _detectable(scene)
+    traced = _largest(scene.pairs.gt, scene.pairs.iou, len(truth)) >= TOUCHED
     score = likely[rows] * (1 - np.minimum(seen[rows] / max(float(scene.belief.max(initial=0)), 1e-9), 1))
+    score *= np.where(traced[rows], TRACED, 1.0)
     return score, rows, np.full(len(rows), -1, np.int64), np.full(len(rows), np.nan)
 
 
