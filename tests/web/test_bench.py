@@ -8,9 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.web.test_explore import CHROMIUM, ROOT, pytestmark
-
-__all__ = ["pytestmark"]
+from tests.web.conftest import CHROMIUM, ROOT
 
 SAMPLES, BOXES, SECONDS = 2000, 20_000, 20
 

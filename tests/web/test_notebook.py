@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.web.test_explore import CHROMIUM, STATIC, WEB, address, pytestmark  # noqa: F401 - fixture and conditions
+from tests.web.conftest import STATIC
 
 BUILT = STATIC / "notebook"
 
 
 @pytest.mark.skipif(not (BUILT / "widget.js").is_file(), reason="the notebook's app is not built; run make app")
-def test_the_app_in_a_cell(address: str, tmp_path: Path) -> None:  # noqa: F811
-    built = shutil.copytree(BUILT, tmp_path / "built")
-    done = subprocess.run(
-        ["node", "tests/notebook.mjs", address, str(built)],
-        cwd=WEB,
-        env={**os.environ, "CHROMIUM": CHROMIUM},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=280,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_the_app_in_a_cell(address: str, drive: Callable[..., None], tmp_path: Path) -> None:
+    drive("notebook.mjs", address, str(shutil.copytree(BUILT, tmp_path / "built")))

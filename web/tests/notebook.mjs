@@ -2,24 +2,12 @@
 // The page stands for the notebook: it has no server; the widget's messages are carried to the app at BASE from here.
 // Run by tests/web/test_notebook.py over the data set "shapes".
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
+import { browser, step } from "./browser.mjs";
 
 const [base, built, shots] = process.argv.slice(2);
-const profile = mkdtempSync(join(tmpdir(), "loopline-notebook-"));
-const context = await chromium.launchPersistentContext(profile, {
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  headless: true,
-  viewport: { width: 1100, height: 760 },
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
-const page = await context.newPage();
-page.setDefaultTimeout(60_000);
-const wrong = [];
-page.on("console", (message) => message.type() === "error" && wrong.push(message.text()));
-page.on("pageerror", (error) => wrong.push(error.message));
+const { page, wrong, close } = await browser({ width: 1100, height: 760 });
 
 const NOTEBOOK = "http://notebook.test/lab/tree/a.ipynb";
 await page.route("**/*", (route) => {
@@ -54,14 +42,6 @@ await page.exposeFunction("toKernel", async (message) => {
   }
 });
 
-const step = async (name, run) => {
-  try {
-    await run();
-    console.log("ok", name);
-  } catch (error) {
-    throw new Error(`${name}: ${error.message}`, { cause: error });
-  }
-};
 const shot = async (name) => shots && (await page.screenshot({ path: join(shots, `notebook-${name}.png`) }));
 const cell = page.frameLocator("iframe[title=Loopline]");
 const tiles = () => cell.locator("[data-grid] [role=option]");
@@ -144,6 +124,5 @@ try {
   console.error(error.message, wrong);
   process.exitCode = 1;
 } finally {
-  await context.close();
-  rmSync(profile, { recursive: true, force: true });
+  await close();
 }
