@@ -41,7 +41,8 @@ SIDE = 640
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--files", type=int, default=100_000, help="YOLO text files; a fifth as many VOC files")
+    parser.add_argument("--files", type=int, default=100_000, help="YOLO text files")
+    parser.add_argument("--xml-files", type=int, default=100_000, help="VOC files")
     parser.add_argument("--boxes", type=int, default=10, help="per file")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--keep", type=Path, help="work in this folder and keep it; an earlier run's files serve again")
@@ -61,7 +62,7 @@ def main() -> None:
 
 def run(folder: Path, options: argparse.Namespace) -> None:
     extra = ["--keep", str(folder), "--files", str(options.files), "--boxes", str(options.boxes)]
-    extra += ["--runs", str(options.runs)]
+    extra += ["--runs", str(options.runs), "--xml-files", str(options.xml_files)]
     found: dict[str, Any] = {
         "machine": machine("pyarrow", "numpy"),
         "files": options.files,
@@ -94,7 +95,7 @@ def yolo(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def voc(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    files = options.files // 5
+    files = options.xml_files
     top = folder / f"voc-{files}"
     if not top.exists():
         write_voc(top, files, options.boxes)
