@@ -8,7 +8,7 @@ A text is one of four things, tried in this order:
     a value of objects        `label`, `box.area`          one slice a value, or four quantiles
 
 Conditions on objects are asked of the truth and, where its objects have the same names, of the predictions; else every
-prediction without a partner counts as an error of the slice (`evaluate.slices` says why). The name of each slice is
+prediction without a partner counts as an error of the slice (`metrics.slices` says why). The name of each slice is
 the text of its condition, so it can be asked again.
 """
 

@@ -76,7 +76,7 @@ def _box_suspects(evaluation: Judged) -> pa.Table:
 
 
 def class_suspects(rows: ClassRows) -> pa.Table:
-    """The table of SuspectLabels for one true class a sample, by confident learning (`evaluate.confident`).
+    """The table of SuspectLabels for one true class a sample, by confident learning (`metrics.confident`).
 
     Listed is every label where the model names another class, by falling 1 - probability of the given class; ties by
     sample. `mislabelled` are as many of each pair of classes as the confident joint expects, `doubtful` the others.

@@ -61,7 +61,7 @@ def evaluate(
     key         names the evaluation; then objects have `<key>.outcome` in queries. Default: ev1, ev2, …
     protocol    how to measure; by default what fits the kind of the truth field: `protocols()` lists them
     slices      query texts: conditions, or values to cut by; see `front.evaluating.slicing`
-    metrics     names of more metrics, such as those registered with `evaluate.registry.register`
+    metrics     names of more metrics, such as those registered with `metrics.registry.register`
     iou         at which objects get their outcome (tp, fp, fn, ignored)
     replicates  intervals by resampling samples so often, from `seed`; 0: none
     bad_rows    rows that cannot be measured (a NaN, a score or class that is missing): an error, or left out and counted
