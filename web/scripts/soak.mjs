@@ -88,7 +88,7 @@ const acts = {
     await page.keyboard.press("x");
     await page.getByText("1 sample selected").waitFor();
     await page.keyboard.press("t");
-    await page.getByRole("textbox", { name: "New tag" }).fill(`seen${i % 7}`);
+    await page.getByRole("textbox", { name: "New tag" }).fill(`seen-${i}-${began.toString(36)}`);
     await page.keyboard.press("Enter");
     await page.locator("footer").getByText(/^Tagged 1/).waitFor();
     await page.keyboard.press("Control+z");
@@ -171,6 +171,7 @@ try {
     // The first round fills caches; from then on a look a minute.
     if (Date.now() >= next) {
       looks.push(await look(rounds));
+      console.error(JSON.stringify({ ...looks.at(-1), errors: errors.length, failed: failed.length }));
       next = Date.now() + (only ? 3_000 : 60_000);
     }
   }
