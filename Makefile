@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app test lint build clean
+.PHONY: help demo app pictures test lint build clean
 
 help:    ## list what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -18,6 +18,9 @@ app: $(VENV)/.app    ## the web app, built into the package
 
 # The app is built on one core while the other checks types. A worker that has run out of tests takes over some of
 # the other's last ones: that way each keeps to a few folders, and what these share is made once.
+pictures: $(VENV)/.package $(VENV)/.app build/demo    ## the pictures of the app in the docs
+	PYTHONPATH=build/demo $(BIN)/python tools/pictures.py
+
 test: $(VENV)/.development    ## everything CI runs
 	$(MAKE) --jobs=2 --output-sync=target lint $(VENV)/.services $(VENV)/.app
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
