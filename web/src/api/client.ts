@@ -4,6 +4,7 @@ import { thumbReader, type Thumb } from "./thumbs";
 import { httpTransport, type Transport } from "./transport";
 import type {
   Completion,
+  CrossAnswer,
   DatasetEntry,
   DatasetInfo,
   EditAnswer,
@@ -47,6 +48,8 @@ export const api = {
     current.frame(at(name, "/masks"), { field, ids }, signal),
   facets: (name: string, view: ViewSpec, controls: readonly FacetControl[], signal?: AbortSignal) =>
     current.json<FacetAnswer[]>("POST", at(name, "/facets"), { view, controls }, signal),
+  cross: (name: string, view: ViewSpec, x: FacetControl, y: FacetControl, signal?: AbortSignal) =>
+    current.json<CrossAnswer>("POST", at(name, "/cross"), { view, x, y }, signal),
   check: (name: string, where: string, objects: string | undefined, signal?: AbortSignal) =>
     current.json<{ ok: boolean; hints: string[] }>("POST", at(name, "/check"), objects ? { where, objects } : { where }, signal),
   complete: (name: string, text: string, cursor: number, objects: string | undefined, signal?: AbortSignal) =>

@@ -15,6 +15,7 @@ export type Answers = [
   Fits<Omit<Sent<Server["DatasetOut"]>, "views">, Omit<app.DatasetInfo, "views">>,
   Fits<Sent<Server["ViewOut"]>, app.ViewAnswer>,
   Fits<Sent<Server["Facet"]>, app.FacetAnswer>,
+  Fits<Sent<Server["Cross"]>, app.CrossAnswer>,
   Fits<Sent<Server["Offer"]>, app.Completion>,
   Fits<Sent<Server["Changed"]>, app.EditAnswer>,
   Fits<Sent<Server["SampleOut"]>, app.SampleDetail>,

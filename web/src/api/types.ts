@@ -131,6 +131,25 @@ export interface FacetAnswer {
   readonly error: { readonly detail: string } | null;
 }
 
+/** One side of a plot of two fields. */
+export interface CrossAxis {
+  readonly of: string;
+  readonly kind: "values" | "histogram";
+  readonly values: readonly FacetValue[];
+  readonly edges: readonly number[];
+  readonly is_time: boolean;
+}
+
+/** `counts[place on y · places on x + place on x]`; rows are objects of `field`, or samples. */
+export interface CrossAnswer {
+  readonly x: CrossAxis;
+  readonly y: CrossAxis;
+  readonly counts: readonly number[];
+  readonly inside: number;
+  readonly outside: number;
+  readonly field: string;
+}
+
 export interface Completion {
   readonly text: string;
   readonly from: number;

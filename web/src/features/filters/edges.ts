@@ -5,6 +5,7 @@ import { number } from "../../lib/say";
 /** Times are seconds since 1970 in a histogram, and UTC text in a condition. */
 export function edgeNumber(text: string | null | undefined, type: ValueType): number | null {
   if (text === null || text === undefined || text === "") return null;
+  if (type === "time" && !/^\d{4}-\d\d-\d\d/.test(text)) return null; // a browser reads "2026-03" too, the query language does not
   const value = type === "time" ? Date.parse(/T/.test(text) ? `${text.replace(/Z$/, "")}Z` : `${text}T00:00:00Z`) / 1000 : Number(text);
   return Number.isFinite(value) ? value : null;
 }
