@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 import loopline as ll
 from loopline.media.crops import MARGIN, crops, cut_of
 from loopline.media.thumbnails import mean_colour, small_jpeg
+from loopline.media.video_frames import video_frames
 from loopline.server.pictures import ERROR, NO_COLOUR, PICTURE, read_records
 from tests.server.conftest import SAMPLES, Browser
 
@@ -123,19 +125,22 @@ def test_a_strip_has_frames_from_all_of_a_video(shared_data: Path, tmp_path: Pat
         films.add(tmp_path / video.name)
         films.fields.add("truth", "box", classes=("one",))
         (one,) = films.view().ids().tolist()
-        films.labels.add("truth", [{"sample_id": one, "label": "one", "x": 4, "y": 4, "w": 40, "h": 30, "frame": 3}])
-        (made,) = films.objects("truth").ids().tolist()
+        boxes = [{"sample_id": one, "label": "one", "x": 4, "y": 4, "w": 40, "h": 30, "frame": n} for n in (3, 5, 140)]
+        films.labels.add("truth", [*boxes, {**boxes[0], "frame": 10**6}])
+        made = films.objects("truth").ids().tolist()
         with TestClient(make_app(Library([films]), Rules()), base_url="http://127.0.0.1:5151") as client:
             asked = {"id": one, "count": 4, "size": 128}
             ((_, kind, body),) = read_records(client.post(f"/api/d/{films.name}/strip", json=asked).content)
             page = Browser(client, films.name).columns("page", view={}, offset=0, count=1)
-            cut = read_records(
-                client.post(f"/api/d/{films.name}/crops", json={"field": "truth", "ids": [made]}).content
-            )
+            cut = read_records(client.post(f"/api/d/{films.name}/crops", json={"field": "truth", "ids": made}).content)
     assert kind == PICTURE
     wide, high = Image.open(BytesIO(body)).size
     assert wide % 4 == 0
     assert max(wide // 4, high) == 128
     assert page["duration"][0] > 0
-    assert [(key, kind) for key, kind, _ in cut] == [(made, PICTURE)]
-    assert Image.open(BytesIO(cut[0][2])).size == (49, 44)
+    assert [(key, kind) for key, kind, _ in cut] == [*((key, PICTURE) for key in made[:3]), (made[3], ERROR)]
+    for frame, (_, _, body) in zip((3, 5, 140), cut, strict=False):
+        (wanted,) = (pixels for n, pixels in islice(video_frames(str(video), start=frame), 1))
+        found = np.asarray(Image.open(BytesIO(body)), np.float64)
+        assert found.shape == (44, 49, 3)
+        assert np.abs(found - wanted[:44, :49]).mean() < 6

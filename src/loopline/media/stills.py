@@ -37,16 +37,25 @@ def first_frame(path: str, size: int) -> bytes:
     return as_jpeg(upright(BytesIO(run(command).stdout)))
 
 
-def frame_at(path: str, time_s: float) -> Image:
-    """The frame of a local video that is shown at a time, all of its pixels, RGB.
+def frames_from(path: str, time_s: float, wanted: Sequence[int]) -> list[Image]:
+    """Some frames of a local video, all of their pixels, RGB: `wanted` counts from the first that begins at or after a
+    time, and rises. One process seeks to that time and decodes to the last of them; frames past the end are left out.
 
     Raises MediaError where it cannot be decoded; MissingDependency without ffmpeg.
     """
-    from loopline.media.thumbnails import upright
+    from PIL import Image
 
-    command = [*_quiet(), "-ss", f"{max(0.0, time_s):.6f}", "-i", f"file:{path}"]
-    command += ["-an", "-frames:v", "1", "-f", "image2pipe", "-c:v", "png", "-"]
-    return upright(BytesIO(run(command).stdout))
+    chosen = "+".join(f"eq(n\\,{n})" for n in wanted)
+    command = [*_quiet(), "-ss", f"{max(0.0, time_s):.6f}", "-i", f"file:{path}", "-an", "-map", "0:v:0"]
+    command += ["-vf", f"select={chosen}", "-fps_mode", "passthrough", "-frames:v", str(len(wanted))]
+    out = run([*command, "-f", "image2pipe", "-c:v", "ppm", "-"]).stdout
+    found, at = [], 0
+    while at < len(out):
+        width, height = (int(part) for part in out[at + 3 : out.index(b"\n", at + 3)].split())
+        at = out.index(b"255\n", at) + 4
+        found.append(Image.frombytes("RGB", (width, height), out[at : at + width * height * 3]))
+        at += width * height * 3
+    return found
 
 
 def strip(path: str, times_s: Sequence[float], size: int) -> bytes:

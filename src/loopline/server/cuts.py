@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from loopline.errors import BadValue, MediaError
 from loopline.kernel.schema import GEOMETRIC
 from loopline.media.crops import Box, crops, crops_of
-from loopline.media.stills import frame_at, strip
+from loopline.media.stills import frames_from, strip
 from loopline.server.library import Shown
 from loopline.server.pictures import Pictures, Reference, record
 
 _COLUMNS: Final = ("id", "sample_id", "x", "y", "w", "h", "sample.width", "sample.height")
-Cut: TypeAlias = tuple[int, Box]
-"""Id of an object, and its box."""
+_SPAN: Final = 120  # frames of a video that are decoded in one go
+_AT_ONCE: Final = 32  # of those, held as pictures
+
+
+class Cut(NamedTuple):
+    """What is cut out of which frame; of a picture, frame 0."""
+
+    frame: int
+    box: Box
 
 
 def object_crops(
@@ -33,55 +40,63 @@ def object_crops(
         raise BadValue(f'field "{field}" holds {kind} labels, which are of whole pictures', hint="ask for thumbnails")
     rows = shown.view(at).objects(field).select(ids).to_arrow([*_COLUMNS, "frame"]).to_pylist()
     place = {one: n for n, one in enumerate(ids)}
-    groups: dict[tuple[int, int | None], list[dict[str, float]]] = {}
+    groups: dict[int, list[dict[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: place[row["id"]]):
-        groups.setdefault((row["sample_id"], row["frame"]), []).append(row)
-    places = pictures.references([sample for sample, _ in groups])
+        groups.setdefault(row["sample_id"], []).append(row)
+    places = pictures.references(list(groups))
     return pictures.ahead(
-        partial(_group, pictures, places.get(sample), frame, found, size) for (sample, frame), found in groups.items()
+        partial(_group, pictures, places.get(sample), found, size) for sample, found in groups.items()
     )
 
 
-def _group(
-    pictures: Pictures, place: Reference | None, frame: int | None, rows: Sequence[dict[str, float]], size: int
-) -> bytes:
-    """The objects of one picture: it is decoded once, and only where one of them is not kept yet."""
+def _group(pictures: Pictures, place: Reference | None, rows: Sequence[dict[str, Any]], size: int) -> bytes:
+    """The objects of one sample: it is decoded once, and only where one of them is not kept yet."""
     made: dict[int, bytes] = {}
-    boxes: dict[int, Box] = {
-        int(row["id"]): (row["x"] or 0.0, row["y"] or 0.0, row["w"] or 0.0, row["h"] or 0.0) for row in rows
+    cuts = {
+        row["id"]: Cut(row["frame"] or 0, (row["x"] or 0.0, row["y"] or 0.0, row["w"] or 0.0, row["h"] or 0.0))
+        for row in rows
     }
     width, height = rows[0]["sample.width"] or 1, rows[0]["sample.height"] or 1
 
     def one(key: int) -> bytes:
         if place is None:
             raise MediaError("its sample is gone")
-        name = f"{place.key}|{frame}|{','.join(f'{v:.2f}' for v in boxes[key])}"
-        return pictures.kept(name, size, lambda: make(place)[key])
+        return pictures.kept(_name(place, cuts[key]), size, lambda: make(place, key))
 
-    def make(place: Reference) -> dict[int, bytes]:
-        if not made:
-            found = _cut(pictures, place, frame, list(boxes.values()), size, width, height)
-            made.update(zip(boxes, found, strict=True))
-        return made
+    def make(place: Reference, key: int) -> bytes:
+        if not made and place.media != "video":
+            with pictures.open(place) as file:
+                found = crops(file, [cut.box for cut in cuts.values()], size, width, height)
+            made.update(zip(cuts, found, strict=True))
+        if key not in made:
+            made.update(_filmed(pictures, place, cuts, cuts[key].frame, size, width, height))
+        if key not in made:
+            raise MediaError(f"has no frame {cuts[key].frame}")
+        return made[key]
 
-    return b"".join(record(key, partial(one, key)) for key in boxes)
+    return b"".join(record(key, partial(one, key)) for key in cuts)
 
 
-def _cut(
-    pictures: Pictures,
-    place: Reference,
-    frame: int | None,
-    boxes: Sequence[Box],
-    size: int,
-    width: float,
-    height: float,
-) -> list[bytes]:
-    if place.media != "video":
-        with pictures.open(place) as file:
-            return crops(file, boxes, size, width, height)
+def _name(place: Reference, cut: Cut) -> str:
+    return f"{place.key}|{cut.frame}|{','.join(f'{v:.2f}' for v in cut.box)}"
+
+
+def _filmed(
+    pictures: Pictures, place: Reference, cuts: Mapping[int, Cut], first: int, size: int, width: float, height: float
+) -> dict[int, bytes]:
+    """The crops on the frames from `first` on, as far as one process decodes them in a moment."""
     times = pictures.film(place).times
-    time_s = float(times[min(max(frame or 0, 0), len(times) - 1)]) if len(times) else 0.0
-    return crops_of(frame_at(pictures.local(place), time_s), boxes, size, width, height)
+    near = sorted({cut.frame for cut in cuts.values() if first <= cut.frame < first + _SPAN})[:_AT_ONCE]
+    # Halfway after the frame before: a rounded time of the frame itself may lie after it.
+    start = float(times[first - 1] + times[first]) / 2 if 0 < first < len(times) else 0.0
+    if first >= len(times):
+        return {}
+    frames = frames_from(pictures.local(place), start, [frame - first for frame in near])
+    found: dict[int, bytes] = {}
+    for frame, picture in zip(near, frames, strict=False):
+        keys = [key for key, cut in cuts.items() if cut.frame == frame]
+        found |= zip(keys, crops_of(picture, [cuts[key].box for key in keys], size, width, height), strict=True)
+    return found
 
 
 def video_strip(pictures: Pictures, sample_id: int, count: int, size: int) -> bytes:
