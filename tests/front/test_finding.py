@@ -220,6 +220,7 @@ def test_a_map_is_kept_with_the_data(ds: ll.Dataset) -> None:
     assert {one.key for one in ds.embeddings()} == {one.key for one in before} == {"v", "v_pca", "v_pacmap"}
     with pytest.raises(BadValue, match="another name"):
         ds.find.map("v", into="v", replace=True)
+    assert ds.similar(ids[:1]).key == "v"  # a map of it is not meant
 
 
 def test_a_column_of_another_type_is_not_overwritten(ds: ll.Dataset) -> None:

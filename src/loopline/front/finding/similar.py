@@ -58,10 +58,13 @@ class Similar:
 
 
 def chosen_key(lake: Lake, key: str | None, *, owner: str | None = None) -> Embedding:
-    """The embedding of that name; without a name the only one there is (of that owner). Raises UnknownField."""
+    """The embedding of that name; without a name the only one there is (of that owner) that is no map of another. Raises
+    UnknownField."""
     if key is not None:
         return embedding(lake, key)
-    known = [one for one in embeddings(lake) if owner is None or one.owner == owner]
+    every = embeddings(lake)
+    maps = {one.key for one in every if one.dimension == 2 and one.model.partition(" of ")[2] in {k.key for k in every}}
+    known = [one for one in every if (owner is None or one.owner == owner) and one.key not in maps]
     if len(known) == 1:
         return known[0]
     if not known:
