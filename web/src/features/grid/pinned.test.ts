@@ -6,7 +6,7 @@ const object = (id: number, label: string, attributes: ObjectDetail["attributes"
 const detail: SampleDetail = {
   id: 1,
   snapshot: 1,
-  columns: { weather: "rain", brightness: 0.25, split: null },
+  columns: { taken_at: "2026-03-25T03:04:13.910Z", weather: "rain", brightness: 0.25, split: null },
   tags: ["todo", "odd"],
   fields: { truth: [object(1, "car"), object(2, "bus", { colour: "red" }), object(3, "car")] },
 };
@@ -19,6 +19,7 @@ describe("pinned fields", () => {
   });
   it("say what a sample has, and nothing where it has none", () => {
     expect(pinnedNotes(["weather", "split", "tags"], detail)).toEqual(["weather: rain", "tags: todo, odd"]);
+    expect(pinnedNotes(["taken_at"], detail)).toEqual(["taken_at: 2026-03-25 03:04"]);
     expect(pinnedNotes(["truth.label", "truth.colour", "truth.score"], detail)).toEqual(["label: 2 car, bus", "colour: red"]);
   });
   it("are of the one object where the tile is one", () => {

@@ -13,6 +13,11 @@ export function withPinned(pinned: readonly string[], of: string): string[] {
   return pinned.includes(of) ? pinned.filter((other) => other !== of) : [...pinned.slice(-(MOST_PINNED - 1)), of];
 }
 
+/** A time by the minute; all else as everywhere. */
+function said(one: unknown): string {
+  return typeof one === "string" && /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(one) ? one.slice(0, 16).replace("T", " ") : value(one);
+}
+
 function ofObject(object: ObjectDetail, name: string): unknown {
   if (name === "label" || name === "score" || name === "value" || name === "frame" || name === "track_id") return object[name];
   if (name === "tags") return object.tags.join(", ") || null;
@@ -30,9 +35,9 @@ export function pinnedNotes(pinned: readonly string[], detail: SampleDetail, obj
     const name = own ? of.slice(dot + 1) : of;
     const values = own ? own.map((object) => ofObject(object, name)) : [of === "tags" ? detail.tags.join(", ") || null : detail.columns[of]];
     const counts = new Map<string, number>();
-    for (const one of values) if (one !== null && one !== undefined) counts.set(value(one), (counts.get(value(one)) ?? 0) + 1);
-    const said = [...counts].slice(0, 4).map(([text, n]) => (n > 1 ? `${n} ${text}` : text));
-    if (said.length) lines.push(`${name}: ${said.join(", ")}${counts.size > 4 ? ", …" : ""}`);
+    for (const one of values) if (one !== null && one !== undefined) counts.set(said(one), (counts.get(said(one)) ?? 0) + 1);
+    const words = [...counts].slice(0, 4).map(([text, n]) => (n > 1 ? `${n} ${text}` : text));
+    if (words.length) lines.push(`${name}: ${words.join(", ")}${counts.size > 4 ? ", …" : ""}`);
   }
   return lines;
 }
