@@ -59,13 +59,13 @@ def finish_local(con: duckdb.DuckDBPyConnection, attached: str) -> None:
     """Close a connection that came from `start_local` and its cursors, or keep its engine where it has none left."""
     own: duckdb.DuckDBPyConnection | None = None
     try:
-        name, connections = _ask(con)
-        # In an engine that goes on, another cursor would find itself in another data set under the same name.
-        if not _spare and connections == 1:
+        name, connections, secrets = _ask(con)
+        # In an engine that goes on, another cursor would find itself in another data set under the same name; and
+        # what was set up to reach an object store is not the next one's.
+        if not _spare and connections == 1 and not secrets:
             own = _connection(name)
             con.close()
             own.execute(f"DETACH {attached}")
-            own.execute("DROP SECRET IF EXISTS loopline")
             # What is cached of the closed data set is let go of.
             own.execute("SET enable_external_file_cache = false; SET memory_limit = '1MB'")
             own.execute("RESET enable_external_file_cache")
@@ -88,10 +88,12 @@ def _connection(engine: str) -> duckdb.DuckDBPyConnection:
     return con
 
 
-def _ask(con: duckdb.DuckDBPyConnection) -> tuple[str, int]:
-    """The name of the engine, and how many connections it has."""
-    row = con.execute("SELECT getvariable('engine'), count FROM duckdb_connection_count()").fetchone()
-    return (str(row[0]), int(row[1])) if row else ("", 0)
+def _ask(con: duckdb.DuckDBPyConnection) -> tuple[str, int, int]:
+    """The name of the engine, how many connections it has, and how many secrets."""
+    row = con.execute(
+        "SELECT getvariable('engine'), count, (SELECT count(*) FROM duckdb_secrets()) FROM duckdb_connection_count()"
+    ).fetchone()
+    return (str(row[0]), int(row[1]), int(row[2])) if row else ("", 0, 0)
 
 
 def _after_fork() -> None:
