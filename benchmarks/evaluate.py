@@ -99,7 +99,10 @@ def ours(pictures: int, made: dict[str, AnyArray], *, slices: int, replicates: i
     truth, predicted = report.matched.truth, report.matched.predicted
     chosen = [parts.by_range("part", truth.area, predicted.area, least=low, most=high) for low, high in cuts]
     timed(f"{slices} slices", lambda: parts.measure(again, chosen))
-    timed(f"{replicates} replicates", lambda: bootstrap.bootstrap(resample_coco.weighed(report), rng=rng, replicates=replicates))
+    timed(
+        f"{replicates} replicates",
+        lambda: bootstrap.bootstrap(resample_coco.weighed(report), rng=rng, replicates=replicates),
+    )
     return {
         "numbers": list(report.numbers().values()),
         "rows": len(rows),
