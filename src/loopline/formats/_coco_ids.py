@@ -13,6 +13,14 @@ from msgspec import UNSET
 _NO_ID: Final = np.iinfo(np.int64).min
 
 
+_MOST: Final = 1 << 63
+
+
+def _fit(values: Sequence[Any]) -> bool:
+    """Whether whole numbers fit into 64 bits; texts do not count."""
+    return all(type(v) is not int or -_MOST <= v < _MOST for v in values)
+
+
 class Ids:
     """Ids seen so far: whole numbers in NumPy, texts in a set. The first id says which of the two they are."""
 
@@ -25,7 +33,7 @@ class Ids:
         """Which of them are usable and new."""
         if self._kind is None:
             self._kind = next((type(v) for v in values if type(v) in (int, str)), None)
-        if self._kind is int and set(map(type, values)) == {int}:
+        if self._kind is int and set(map(type, values)) == {int} and _fit(values):
             ids = np.array(values, np.int64)
             first = np.zeros(ids.size, bool)
             first[np.unique(ids, return_index=True)[1]] = True
@@ -34,7 +42,7 @@ class Ids:
             return fresh
         out = []
         for value in values:
-            good = type(value) is self._kind and self._kind is not None
+            good = type(value) is self._kind and self._kind is not None and _fit([value])
             new = good and not self.contains([value])[0]
             if new and self._kind is int:
                 self._numbers = np.append(self._numbers, value)
@@ -47,7 +55,7 @@ class Ids:
         """Shapes  n -> (n,) bool. `values` a list, or an array of whole numbers."""
         if isinstance(values, np.ndarray):
             return np.isin(values, self._numbers)
-        if self._kind is int and set(map(type, values)) == {int}:
+        if self._kind is int and set(map(type, values)) == {int} and _fit(values):
             return np.isin(np.array(values, np.int64), self._numbers)
         if self._kind is int:
             known = set(self._numbers.tolist())

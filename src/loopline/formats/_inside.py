@@ -20,6 +20,16 @@ def inside(path: str | Path, roots: Sequence[Path]) -> bool:
     return any(real == top or real.startswith(top.rstrip("/") + "/") for top in map(os.path.realpath, roots))
 
 
+LEADS_OUT: Final = "a link that leads out of the folder"
+LEADS_OUT_HINT: Final = "name the folder that it leads to"
+
+
+def leads_out(file: Path, named: Path) -> bool:
+    """Whether a file that was found in the folder which the user named is a link out of it. For files that are read
+    bit by bit; small ones go through `read_bytes`."""
+    return named.is_dir() and file.is_symlink() and not inside(file, [named])
+
+
 def read_bytes(path: str, roots: Sequence[Path], most: int = MOST_BYTES) -> bytes:
     """A file's content. A link is followed only where it ends inside `roots`.
 
@@ -31,7 +41,7 @@ def read_bytes(path: str, roots: Sequence[Path], most: int = MOST_BYTES) -> byte
         if error.errno not in (errno.ELOOP, errno.EMLINK):
             raise FormatError(f"the file cannot be read: {error.strerror}") from None
         if not inside(path, roots):
-            raise FormatError("a link that leads out of the folder", hint="name the folder that it leads to") from None
+            raise FormatError(LEADS_OUT, hint=LEADS_OUT_HINT) from None
         return read_bytes(os.path.realpath(path), roots, most)
     try:
         size = os.fstat(file).st_size

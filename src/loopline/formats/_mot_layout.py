@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
+from loopline.errors import FormatError
 from loopline.formats._inside import read_bytes
 from loopline.formats._media import IMAGES, VIDEOS, split_of
 
@@ -125,7 +126,7 @@ def _completed(one: Sequence) -> Sequence:
         try:
             parser.read_string(read_bytes(str(ini), [folder], 1 << 20).decode("utf-8-sig", "replace"))
             one.info = dict(parser["Sequence"]) if parser.has_section("Sequence") else {}
-        except configparser.Error:
+        except (configparser.Error, FormatError):  # also a link that leads out
             one.info = {}
     named = one.info.get("imdir", "img1")
     plain = 0 < len(named) < 100 and not set("/\\\0") & set(named) and named not in (".", "..")

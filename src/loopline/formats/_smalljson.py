@@ -12,6 +12,7 @@ import msgspec
 
 from loopline.errors import FormatError
 from loopline.formats._gather import Gather
+from loopline.formats._inside import LEADS_OUT, LEADS_OUT_HINT, leads_out
 from loopline.formats._jsonstream import Broken, Elements, JsonFile, Value, without_nan
 
 
@@ -46,6 +47,9 @@ def items(
     Everything else at the top level is in `others` before the first object comes, also what stands behind the list.
     What cannot be read is counted. Raises FormatError where the file is not JSON at all.
     """
+    if leads_out(path, gather.source.path):
+        gather.skip(LEADS_OUT, path.name, LEADS_OUT_HINT)
+        return
     file = JsonFile(path, skip={key} if key else set(), report=report)
     # What is broken inside the list is told when the list is read.
     outside = (p for p in file if not (isinstance(p, Broken) and p.key == key and key in file.skipped))

@@ -89,7 +89,8 @@ class TableReader:
         self.word = "row"
         try:
             file = pq.ParquetFile(self.path)
-        except (pa.ArrowInvalid, OSError) as error:
+            file.schema_arrow.names  # noqa: B018  names that are no UTF-8 are told here
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise FormatError(f"not Parquet: {error}", where=str(self.path)) from error
         with file:
             schema = file.schema_arrow
@@ -104,7 +105,7 @@ class TableReader:
             )
             types = self._types()
             done, total = 0, file.metadata.num_rows
-            for batch in file.iter_batches(BATCH_ROWS):
+            for batch in self._parquet_batches(file):
                 rows = Rows({}, range(done + 1, done + batch.num_rows + 1))
                 for name, kind in types.items():
                     rows.columns[name], bad = _cast(batch.column(name), kind)
@@ -114,6 +115,12 @@ class TableReader:
                 yield from self._events(rows)
                 self.source.report(done, total)
         yield from self._end()
+
+    def _parquet_batches(self, file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from file.iter_batches(BATCH_ROWS)
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            raise FormatError(f"the file cannot be read to its end: {error}", where=str(self.path)) from error
 
     def _csv_types(self) -> dict[str, ScalarType | None]:
         """Types of the columns that are not Loopline's, from all of their cells: one more pass over the file."""

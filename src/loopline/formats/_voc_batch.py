@@ -19,6 +19,7 @@ from msgspec import UNSET
 from loopline.errors import FormatError
 from loopline.formats import _voc_quick, _xml
 from loopline.formats._columns import OpenColumns, json_text
+from loopline.formats._inside import read_bytes
 from loopline.formats._media import tidy_name
 from loopline.formats._voc_layout import VocSet
 from loopline.kernel.exchange import Event, LabelRows, Problem, SampleRows, Source
@@ -73,16 +74,11 @@ class Batch:
     def add(self, name: str) -> None:
         """One XML file. What is wrong with it becomes problems."""
         try:
-            # Not a Path, and no buffer, for each of a million files.
-            with open(f"{self.one.xml_root}/{name}", "rb", buffering=0) as file:  # noqa: PTH123
-                text = file.read()
+            text = read_bytes(f"{self.one.xml_root}/{name}", [self.so_far.source.path])
             root, texts = self._parsed(text)
         except FormatError as error:
             where = f"{name}: {error.where}" if error.where else name
             self.problems.append(Problem("skipped", error.what, where, error.hint))
-            return
-        except OSError as error:
-            self.problems.append(Problem("skipped", f"the file cannot be read: {error.strerror}", name))
             return
         row = len(self.paths)
         key = self.so_far.key

@@ -88,15 +88,18 @@ def _parquets(folder: Path) -> list[Path]:
 def _parquet_schema(file: Path) -> pa.Schema | None:
     try:
         return pq.read_schema(file)
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         return None
 
 
 def _picture_column(schema: pa.Schema | None) -> str | None:
     """The first column of {bytes, path}."""
-    for one in schema or ():
-        if pa.types.is_struct(one.type) and {f.name for f in one.type} == {"bytes", "path"}:
-            return str(one.name)
+    try:
+        for one in schema or ():
+            if pa.types.is_struct(one.type) and {f.name for f in one.type} == {"bytes", "path"}:
+                return str(one.name)
+    except UnicodeDecodeError:  # a name that is no UTF-8
+        return None
     return None
 
 
@@ -148,7 +151,8 @@ def _data(folder: Path) -> list[Path]:
         names = [text(mapping(one).get("filename")) for one in stated]
         found = [folder / name for name in names if name and tidy_name(name) == name]
         if found:
-            return [file for file in found if file.is_file() and inside(file, [folder])]
+            there = set(_arrows(folder))  # not is_file: a name may be longer than a file's can be
+            return [file for file in found if file in there]
     return _arrows(folder)
 
 
@@ -173,6 +177,7 @@ class _Reader:
         start = 0
         try:
             for batch, schema in _batches(file):
+                batch.validate(full=True)  # Arrow believes offsets and texts that it is given
                 column = _picture_column(schema)
                 if column is None:
                     raise FormatError("no column of pictures", hint="a column with bytes and path is needed")
@@ -183,7 +188,7 @@ class _Reader:
                         self._row(row, column, features, f"{where}: row {number_}", split, number_)
                 start += batch.num_rows
                 yield from self.gather.flush()
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             self.gather.skip("the file cannot be read to its end", f"{where}: {str(error)[:200]}")
         except FormatError as error:
             if error.hint.startswith("say where"):

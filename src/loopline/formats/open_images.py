@@ -22,6 +22,7 @@ from loopline.formats._files import new_folder
 from loopline.formats._folders import Folders
 from loopline.formats._format import FileFormat
 from loopline.formats._gather import Gather, no_file
+from loopline.formats._inside import LEADS_OUT, LEADS_OUT_HINT, leads_out
 from loopline.formats._media import split_named
 from loopline.formats._open_images import (
     CORNERS,
@@ -128,6 +129,9 @@ class _Reader:
         self.pictures: dict[str, tuple[int, int, int]] = {}  # ImageID → key, width, height
 
     def table(self, role: Role, file: Path, gather: Gather) -> Iterator[Event]:
+        if leads_out(file, gather.source.path):
+            gather.skip(LEADS_OUT, file.name, LEADS_OUT_HINT)
+            return
         split = split_in(file.name)
         for batch in _table_csv.batches(file, self.gather.source.report):
             for problem in batch.problems:

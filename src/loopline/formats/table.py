@@ -73,7 +73,7 @@ def sniff_parquet(path: Path) -> Sniffed | None:
     try:
         names = pq.read_schema(path).names
         found = meaning(names, str(path))
-    except (FormatError, pa.ArrowInvalid, OSError):
+    except (FormatError, pa.ArrowException, OSError, UnicodeDecodeError):
         return None
     return Sniffed(0.6, f"a table of {_rows_are(found.kind)}: {', '.join(names[:8])}")
 
