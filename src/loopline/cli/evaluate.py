@@ -14,7 +14,7 @@ from loopline.cli._command import command, dataset_argument, key_values, long_wo
 from loopline.cli._thresholds import best_json, cost_of, show_best, threshold_option
 
 if TYPE_CHECKING:
-    from loopline.metrics.bootstrap import Comparison
+    from loopline.metrics.bootstrap import Comparison, Interval
 
 MOST_CLASSES = 20
 
@@ -260,6 +260,12 @@ def evaluations(name: str, key: str | None, delete: bool, rerun: bool, threshold
         )
 
 
+def _signed(one: Interval) -> tuple[str | None, str | None]:
+    """A difference and its interval; nothing where there is none."""
+    value = None if math.isnan(one.value) else f"{one.value:+.4f}"
+    return value, None if math.isnan(one.low) else f"{one.low:+.4f} … {one.high:+.4f}"
+
+
 @command("compare", examples=["loopline compare masks yolo_val detr_val", "loopline compare masks ev1 ev2 --json"])
 @dataset_argument
 @click.argument("a", metavar="KEY")
@@ -296,9 +302,8 @@ def compare(name: str, a: str, b: str, replicates: int, seed: int, limit: int, a
             number,
             _number(found.a[number].value),
             _number(found.b[number].value),
-            f"{found.difference[number].value:+.4f}",
-            f"{found.difference[number].low:+.4f} … {found.difference[number].high:+.4f}",
-            found.p_value[number],
+            *_signed(found.difference[number]),
+            _number(found.p_value[number]),
         )
         for number in found.difference
     ]
