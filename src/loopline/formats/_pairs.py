@@ -14,7 +14,7 @@ from loopline.formats._gather import Gather
 from loopline.formats._inside import read_bytes
 from loopline.formats._media import FOLDER_NAMES, IMAGES, files_under, find_root, split_named, split_of
 from loopline.formats._shapes import Fault
-from loopline.kernel.exchange import Event
+from loopline.kernel.exchange import Event, Sniffed
 
 _MOST_SETS: Final = 200
 _MOST_ENTRIES: Final = 2_000
@@ -168,6 +168,16 @@ def folders_below(path: Path, deep: int = 3, most: int = _MOST_SETS) -> list[Pat
 def label_folders(path: Path, names: Sequence[str]) -> list[Path]:
     """Folders where label files may be: the path, and those below it that have one of the names."""
     return [path, *(folder for folder in folders_below(path)[1:] if folder.name.lower() in names)]
+
+
+def sniff_texts(path: Path, title: str, labels: Sequence[str], ours: Callable[[Path], bool]) -> Sniffed | None:
+    """A text file that is `ours`, or a folder (one of `labels` in it) whose first text files are."""
+    if path.is_file():
+        return Sniffed(0.9, f"one {title} label file") if path.suffix.lower() == ".txt" and ours(path) else None
+    for folder in label_folders(path, labels):
+        if any(ours(file) for file in first_files(folder, ".txt")):
+            return Sniffed(0.92, f"{title}: {folder.name}")
+    return None
 
 
 def text_of(raw: bytes) -> tuple[str, bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -207,3 +207,14 @@ def triplets(flat: Iterable[float], visible: float = 2.0) -> list[float]:
     """Flat x0 y0 x1 y1 ... as flat x y v triplets."""
     values = list(flat)
     return [n for x, y in zip(values[0::2], values[1::2], strict=True) for n in (x, y, visible)]
+
+
+def rle_blob(found: Mapping[str, Any]) -> bytes:
+    """A mask out of COCO's packed run lengths, {"size": [height, width], "counts": "..."}. Raises Fault."""
+    size, counts = found.get("size"), found.get("counts")
+    if not isinstance(size, list) or len(size) != 2 or not isinstance(counts, str):
+        raise Fault("an rle without size and counts")
+    try:
+        return rle.pack_blob(int(number(size[0])), int(number(size[1])), counts.encode("ascii"))
+    except (BadValue, UnicodeEncodeError):
+        raise Fault("the mask's counts are not COCO's") from None

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from loopline.errors import BadValue, FormatError
+from loopline.errors import FormatError
 from loopline.formats._fields import chosen
 from loopline.formats._files import new_file
 from loopline.formats._format import FileFormat
@@ -24,7 +24,18 @@ from loopline.formats._inside import read_bytes
 from loopline.formats._media import split_named, split_of
 from loopline.formats._pairs import first_files, folders_below
 from loopline.formats._pictures import Label, Picture, Pictures
-from loopline.formats._shapes import Fault, around, mask_box, number, optional_number, pairs, size_px, tidy, whole
+from loopline.formats._shapes import (
+    Fault,
+    around,
+    mask_box,
+    number,
+    optional_number,
+    pairs,
+    rle_blob,
+    size_px,
+    tidy,
+    whole,
+)
 from loopline.formats._smalljson import document, items, keys_in_head, listed, mapping, text
 from loopline.formats._support import support
 from loopline.formats.voc import far_side
@@ -207,7 +218,7 @@ def _label(label: Mapping[str, Any], key: int, where: str, video: bool, gather: 
         gather.add(kind, key, category, where, own=own, attributes=attributes, **placed, **values, **shape)
 
     if label.get("rle") is not None:
-        blob = _mask(mapping(label["rle"]))
+        blob = rle_blob(mapping(label["rle"]))
         add("box", box or mask_box(blob), {**own, **({"bdd_box": True} if box else {})}, mask=blob)
     elif closed:
         own_box = {"bdd_box": True} if box else {}
@@ -261,16 +272,6 @@ def _outlines(value: Any, category: str) -> tuple[list[list[float]], list[list[f
         letters = str(found.get("types") or "")
         types[whole_part].append(letters if len(letters) == len(flat) // 2 else "L" * (len(flat) // 2))
     return closed, lines, types
-
-
-def _mask(found: Mapping[str, Any]) -> bytes:
-    size, counts = listed(found.get("size")), found.get("counts")
-    if len(size) != 2 or not isinstance(counts, str):
-        raise Fault("an rle without size and counts")
-    try:
-        return rle.pack_blob(int(number(size[0])), int(number(size[1])), counts.encode("ascii"))
-    except (BadValue, UnicodeEncodeError):
-        raise Fault("the mask's counts are not COCO's") from None
 
 
 def write(what: Exportable, target: Path, *, fields: Sequence[str]) -> Written:

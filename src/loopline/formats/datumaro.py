@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Final
 
 import msgspec
 
-from loopline.errors import BadValue, FormatError
+from loopline.errors import FormatError
 from loopline.formats._fields import all_classes, chosen
 from loopline.formats._files import new_file
 from loopline.formats._format import FileFormat
@@ -22,7 +22,7 @@ from loopline.formats._gather import Gather, no_file
 from loopline.formats._media import split_named
 from loopline.formats._pairs import first_files
 from loopline.formats._pictures import Label, Picture, Pictures, form
-from loopline.formats._shapes import Fault, around, mask_box, number, optional_number, size_px, tidy, whole
+from loopline.formats._shapes import Fault, around, mask_box, number, optional_number, rle_blob, size_px, tidy, whole
 from loopline.formats._smalljson import items, keys_in_head, listed, mapping, text
 from loopline.formats._support import support
 from loopline.formats.voc import far_side
@@ -235,7 +235,7 @@ def _shape(one: Mapping[str, Any]) -> tuple[FieldKind, dict[str, Any], dict[str,
             raise Fault("a bbox that is not x, y, width, height")
         return "box", dict(zip("xywh", sides, strict=True)), {}
     if kind == "mask":
-        blob = _mask(mapping(one.get("rle")))
+        blob = rle_blob(mapping(one.get("rle")))
         return "box", {**dict(zip("xywh", mask_box(blob), strict=True)), "mask": blob}, {}
     least = {"polygon": 3, "polyline": 2, "points": 1, "ellipse": 2}.get(str(kind))
     if least is None:
@@ -256,16 +256,6 @@ def _shape(one: Mapping[str, Any]) -> tuple[FieldKind, dict[str, Any], dict[str,
     )
     points = [n for x, y, v in zip(flat[0::2], flat[1::2], marks, strict=True) for n in (x, y, v)]
     return "keypoint", {**placed, "keypoints": points}, {}
-
-
-def _mask(found: Mapping[str, Any]) -> bytes:
-    size, counts = listed(found.get("size")), found.get("counts")
-    if len(size) != 2 or not isinstance(counts, str):
-        raise Fault("an rle without size and counts")
-    try:
-        return rle.pack_blob(int(number(size[0])), int(number(size[1])), counts.encode("ascii"))
-    except (BadValue, UnicodeEncodeError):
-        raise Fault("the mask's counts are not COCO's") from None
 
 
 def write(what: Exportable, target: Path, *, fields: Sequence[str]) -> Written:

@@ -17,7 +17,7 @@ from loopline.formats._files import new_folder
 from loopline.formats._folders import Folders
 from loopline.formats._format import FileFormat
 from loopline.formats._gather import Gather, no_file
-from loopline.formats._pairs import Pairs, find_pairs, first_files, label_folders, text_of, walk
+from loopline.formats._pairs import Pairs, find_pairs, sniff_texts, text_of, walk
 from loopline.formats._pictures import Label, Pictures
 from loopline.formats._place import Media, checked
 from loopline.formats._shapes import Fault, box_of_corners, number, optional_number, turned_corners, whole
@@ -40,14 +40,7 @@ _HEAD: Final = ("imagesource", "gsd")
 
 def sniff(path: Path) -> Sniffed | None:
     """A text file, or a folder with text files, of four corners, a word and a digit; or with a head of DOTA."""
-    if path.is_file():
-        ours = path.suffix.lower() == ".txt" and _looks_ours(path)
-        return Sniffed(0.9, "one DOTA label file") if ours else None
-    for folder in label_folders(path, _LABELS):
-        for file in first_files(folder, ".txt"):
-            if _looks_ours(file):
-                return Sniffed(0.92, f"DOTA: {folder.name}")
-    return None
+    return sniff_texts(path, "DOTA", _LABELS, _looks_ours)
 
 
 def _looks_ours(file: Path) -> bool:

@@ -17,7 +17,7 @@ from loopline.formats._files import new_folder
 from loopline.formats._folders import Folders
 from loopline.formats._format import FileFormat
 from loopline.formats._gather import Gather, no_file
-from loopline.formats._pairs import Pairs, find_pairs, first_files, label_folders, text_of, walk
+from loopline.formats._pairs import Pairs, find_pairs, sniff_texts, text_of, walk
 from loopline.formats._pictures import Label, Pictures
 from loopline.formats._place import Media, checked
 from loopline.formats._shapes import Fault, number, whole
@@ -53,14 +53,7 @@ _DONT_CARE: Final = "DontCare"
 
 def sniff(path: Path) -> Sniffed | None:
     """A text file, or a folder with text files, whose rows have a word and 14 or 15 numbers."""
-    if path.is_file():
-        ours = path.suffix.lower() == ".txt" and _looks_ours(path)
-        return Sniffed(0.9, "one KITTI label file") if ours else None
-    for folder in label_folders(path, _LABELS):
-        for file in first_files(folder, ".txt"):
-            if _looks_ours(file):
-                return Sniffed(0.92, f"KITTI: {folder.name}")
-    return None
+    return sniff_texts(path, "KITTI", _LABELS, _looks_ours)
 
 
 def _looks_ours(file: Path) -> bool:
