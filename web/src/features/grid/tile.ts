@@ -108,9 +108,9 @@ export function drawTile(
       drawLabels(ctx, whole, at, row, shown, page.objectId ? { ...labels.style, only: page.objectId[row] } : labels.style);
     }
     if (page.media[row] === 1 && !object) drawVideoSign(ctx, at, page.duration?.[row], look.font);
-    if (scrubbed && state.across !== null) drawHead(ctx, at, state.across);
   }
   if (notes.length && (state.hovered || state.focused) && at.h > 70) drawNotes(ctx, at, notes, look);
+  if (strip && state.across !== null && !place?.page.objectId) drawHead(ctx, at, state.across);
   if (state.hovered || state.chosen || (state.anyChosen && at.h > 60)) drawCheck(ctx, at, state.chosen, look);
   ctx.restore();
   if (state.chosen || state.focused) {
