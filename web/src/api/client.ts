@@ -61,6 +61,8 @@ export const api = {
   views: (name: string) => current.json<SavedView[]>("GET", at(name, "/views")),
   saveView: (name: string, saved: { name: string; view: ViewSpec }) => current.json<unknown>("POST", at(name, "/views"), saved),
   dropView: (name: string, saved: string) => current.json<unknown>("DELETE", at(name, `/views/${encodeURIComponent(saved)}`)),
+  keepLink: (name: string, text: string) => current.json<{ name: string; text: string }>("POST", at(name, "/links"), { text }),
+  link: (name: string, short: string) => current.json<{ name: string; text: string }>("GET", at(name, `/links/${encodeURIComponent(short)}`)),
   jobs: (signal?: AbortSignal) => current.json<JobInfo[]>("GET", "/api/jobs", undefined, signal),
   job: (id: string, verb: "pause" | "resume" | "stop") => current.json<JobInfo>("POST", `/api/jobs/${encodeURIComponent(id)}/${verb}`),
   /** Small pictures in the order of `ids`, each as soon as it is there. */
