@@ -105,6 +105,15 @@ def test_a_stop_inside_a_video_keeps_its_frames_and_a_resume_goes_on_after_them(
 
 
 @needs_ffmpeg
+def test_a_run_that_was_kept_before_there_were_frames_goes_on(ds: ll.Dataset) -> None:
+    ds.predict(greys(), "seen", where="media == 'image'")
+    ds.lake.commit("old", lambda tx: tx.execute(f"ALTER TABLE {tx.table('run_seen')} DROP COLUMN frame"))
+    report = ds.predict(greys(), "seen", resume=True)
+    assert (report.samples, report.frames) == (1, 12)
+    assert len(found(ds)) == 12
+
+
+@needs_ffmpeg
 def test_a_file_that_is_no_video_is_named(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="cannot be decoded"):
         list(video_frames(str(Path(__file__))))

@@ -97,7 +97,6 @@ def new_run(tx: Transaction, kind: str, target: str, about: About, settings: Map
     told = {"target": target, "model": about.name, "fingerprint": about.fingerprint, **settings}
     number = start_run(tx, kind, snapshot=snapshot, parameters=told, started_at=now_utc(), status="running")
     tx.execute(f"CREATE TABLE IF NOT EXISTS {tx.table(_SEEN)} ({_SEEN_COLUMNS})")
-    tx.execute(f"ALTER TABLE {tx.table(_SEEN)} ADD COLUMN IF NOT EXISTS frame BIGINT")  # made before there were frames
     return number
 
 
@@ -105,8 +104,12 @@ def seen(lake: Lake, run: int) -> npt.NDArray[np.int64]:
     """Ids of the samples that a run has looked at, but for those that could not be read."""
 
     def ask(con: duckdb.DuckDBPyConnection) -> npt.NDArray[np.int64]:
-        sql = f"SELECT sample_id FROM {lake.table(_SEEN)} WHERE run = ? AND problem IS NULL AND frame IS NULL"
-        return np.array(con.execute(sql, [run]).to_arrow_table()["sample_id"].to_numpy(), np.int64)
+        sql = f"SELECT sample_id FROM {lake.table(_SEEN)} WHERE run = ? AND problem IS NULL"
+        try:
+            found = con.execute(f"{sql} AND frame IS NULL", [run])
+        except duckdb.BinderException:  # kept before there were frames
+            found = con.execute(sql, [run])
+        return np.array(found.to_arrow_table()["sample_id"].to_numpy(), np.int64)
 
     return lake.read(ask)
 
@@ -116,7 +119,10 @@ def begun(lake: Lake, run: int) -> dict[int, int]:
 
     def ask(con: duckdb.DuckDBPyConnection) -> dict[int, int]:
         sql = f"SELECT sample_id, max(frame) FROM {lake.table(_SEEN)} WHERE run = ? AND frame IS NOT NULL GROUP BY 1"
-        return dict(con.execute(sql, [run]).fetchall())
+        try:
+            return dict(con.execute(sql, [run]).fetchall())
+        except duckdb.BinderException:
+            return {}
 
     return lake.read(ask)
 
@@ -182,6 +188,7 @@ def _commit(lake: Lake, run: int, target: Target, batches: Sequence[Batch], *, f
             }
         )
         if told.num_rows:
+            tx.execute(f"ALTER TABLE {tx.table(_SEEN)} ADD COLUMN IF NOT EXISTS frame BIGINT")
             tx.con.register("_told", told)
             # A sample that failed before or was done in part has one row for what it is now.
             tx.execute(
