@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from loopline.kernel.expr import Expr, to_text
 from loopline.kernel.schema import GEOMETRIC, MATCH_COLUMNS, DatasetSchema
 from loopline.query import bound, names
 from loopline.query.bound import NUMBERS, Bound, Type, Value, both, object_fields
+from loopline.query.check_words import condition_hint, in_words, pattern_fault, type_of
 from loopline.query.functions import CALLABLE, FUNCTIONS, ONLY_METHODS, ROUNDING, SEVERAL, TEXT_METHODS
 from loopline.query.parse import parse
 
@@ -112,7 +112,7 @@ class _Checker:
         found = self.value(node)
         if found.type != "bool":
             raise self.wrong(
-                node, f"this is {_words(found.type)}, and a condition is needed here", _condition_hint(found)
+                node, f"this is {in_words(found.type)}, and a condition is needed here", condition_hint(found)
             )
         return self.any_row(found, node)
 
@@ -142,7 +142,7 @@ class _Checker:
     def value(self, node: Expr) -> Bound:
         match node:
             case tree.Const(value=value):
-                return Value(_type_of(value), value)
+                return Value(type_of(value), value)
             case tree.Name(name=name):
                 return self.name(node, name)
             case tree.Attr():
@@ -170,7 +170,7 @@ class _Checker:
         found = self.value(node)
         if found.type not in NUMBERS:
             hint = "count objects with .count(condition)" if found.type == "bool" else ""
-            raise self.wrong(node, f"a number is needed here, and this is {_words(found.type)}", hint)
+            raise self.wrong(node, f"a number is needed here, and this is {in_words(found.type)}", hint)
         return found
 
     def name(self, node: tree.Name, name: str) -> Bound:
@@ -237,7 +237,7 @@ class _Checker:
         if of.type == "json":
             raise self.wrong(node, "a json column is read with brackets", f"write {to_text(node.of)}[{node.name!r}]")
         raise self.unknown(
-            node, f'{_words(of.type)} has no part "{node.name}"', "a method needs brackets: path.lower()"
+            node, f'{in_words(of.type)} has no part "{node.name}"', "a method needs brackets: path.lower()"
         )
 
     def box(self, node: tree.Attr, field_name: str) -> Bound:
@@ -275,7 +275,7 @@ class _Checker:
             inner = inner.of
         of = self.value(inner)
         if of.type != "json":
-            raise self.wrong(node, f"brackets read a json column, and this is {_words(of.type)}")
+            raise self.wrong(node, f"brackets read a json column, and this is {in_words(of.type)}")
         return bound.Extract(of, tuple(path))
 
     def arithmetic(self, op: tree.ArithmeticOp, left: Expr, right: Expr) -> Bound:
@@ -287,7 +287,7 @@ class _Checker:
         a, b = self.value(then), self.value(otherwise)
         kinds = {a.type, b.type} - {"none"}
         if len(kinds) > 1 and not kinds <= set(NUMBERS):
-            raise self.wrong(node, f"the two sides of `if` differ: {_words(a.type)} and {_words(b.type)}")
+            raise self.wrong(node, f"the two sides of `if` differ: {in_words(a.type)} and {in_words(b.type)}")
         result: Type = "float" if len(kinds) > 1 else next(iter(kinds), "none")
         return bound.Choose(result, self.condition(test), a, b)
 
@@ -389,7 +389,7 @@ class _Checker:
         hint = ""
         if {a.type, b.type} & set(NUMBERS) and "text" in (a.type, b.type):
             hint = "number(text) reads a number; a number has no quotes"
-        raise self.wrong(node, f"{_words(a.type)} does not compare with {_words(b.type)}", hint)
+        raise self.wrong(node, f"{in_words(a.type)} does not compare with {in_words(b.type)}", hint)
 
     def time(self, node: Expr, text: str) -> datetime:
         try:
@@ -450,9 +450,9 @@ class _Checker:
         found = tuple(self.value(arg) for arg in args)
         for arg, value in zip(args, found, strict=True):
             if value.type not in (*NUMBERS, "text", "time"):
-                raise self.wrong(arg, f"{name} takes numbers, texts or times, and this is {_words(value.type)}")
+                raise self.wrong(arg, f"{name} takes numbers, texts or times, and this is {in_words(value.type)}")
             if value.type != found[0].type and not {value.type, found[0].type} <= set(NUMBERS):
-                raise self.wrong(arg, f"{_words(value.type)} does not compare with {_words(found[0].type)}")
+                raise self.wrong(arg, f"{in_words(value.type)} does not compare with {in_words(found[0].type)}")
         kinds = {value.type for value in found}
         return bound.Apply("float" if len(kinds) > 1 else kinds.pop(), name, found)
 
@@ -468,8 +468,8 @@ class _Checker:
                 continue
             value = self.value(arg)
             if value.type != ("text" if wanted == "pattern" else wanted):
-                needed = _words("text" if wanted == "pattern" else wanted)
-                raise self.wrong(arg, f"{name} needs {needed}, and this is {_words(value.type)}")
+                needed = in_words("text" if wanted == "pattern" else wanted)
+                raise self.wrong(arg, f"{name} needs {needed}, and this is {in_words(value.type)}")
             if wanted == "pattern":
                 self.pattern(arg, value)
             found.append(value)
@@ -481,7 +481,7 @@ class _Checker:
     def pattern(self, node: Expr, value: Bound) -> None:
         if not isinstance(value, Value):
             raise self.wrong(node, "a pattern is a text in quotes")
-        fault = _pattern_fault(str(value.value))
+        fault = pattern_fault(str(value.value))
         if fault:
             raise self.wrong(
                 node, f"this pattern cannot be read: {fault}", "patterns are RE2: no look-around, no back-references"
@@ -507,10 +507,10 @@ class _Checker:
             if of_bound.type == "text":
                 raise self.unknown(node, f'a text has no method "{name}"', near(name, TEXT_METHODS))
             raise self.unknown(
-                node, f'{_words(of_bound.type)} has no method "{name}"', f"functions: {', '.join(CALLABLE)}"
+                node, f'{in_words(of_bound.type)} has no method "{name}"', f"functions: {', '.join(CALLABLE)}"
             )
         if of_bound.type != "text":
-            raise self.wrong(node, f".{name} is for text, and this is {_words(of_bound.type)}")
+            raise self.wrong(node, f".{name} is for text, and this is {in_words(of_bound.type)}")
         return self.apply(node, name, (node.of, *node.args))
 
     def aggregate(self, node: Expr, field_name: str, name: str, args: tuple[Expr, ...]) -> Bound:
@@ -536,54 +536,7 @@ class _Checker:
         allowed: tuple[Type, ...] = (*NUMBERS, "text", "time") if name in ("min", "max") else NUMBERS
         if value.type not in allowed:
             raise self.wrong(
-                args[0], f".{name} needs a number, and this is {_words(value.type)}", "count with .count(condition)"
+                args[0], f".{name} needs a number, and this is {in_words(value.type)}", "count with .count(condition)"
             )
         result: Type = "float" if name == "mean" else value.type
         return bound.Aggregate(result, cast("bound.AggregateFunction", name), field_name, value, where)
-
-
-def _type_of(value: tree.Scalar) -> Type:
-    match value:
-        case None:
-            return "none"
-        case bool():
-            return "bool"
-        case int():
-            return "int"
-        case float():
-            return "float"
-    return "text"
-
-
-def _words(kind: Type) -> str:
-    return {
-        "text": "a text",
-        "int": "a whole number",
-        "float": "a number",
-        "bool": "a truth value",
-        "time": "a time",
-        "json": "a json value",
-        "none": "None",
-        "opaque": "a mask or point list",
-    }[kind]
-
-
-def _condition_hint(found: Bound) -> str:
-    if found.type in NUMBERS:
-        return "compare it: … > 0"
-    return "compare it: … == '…', or ask … is not None"
-
-
-@functools.lru_cache(maxsize=512)
-def _pattern_fault(pattern: str) -> str:
-    """What the engine's regular expressions say against a pattern; empty if nothing."""
-    import duckdb
-
-    con = duckdb.connect(":memory:", config={"threads": 1})
-    try:
-        con.execute("SELECT regexp_matches('', ?)", [pattern]).fetchall()
-    except duckdb.Error as error:
-        return str(error).removeprefix("Invalid Input Error: ").splitlines()[0]
-    finally:
-        con.close()
-    return ""
