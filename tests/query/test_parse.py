@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
 import warnings
 
@@ -155,3 +157,27 @@ def test_sql_words_get_a_word_about_the_language():
 def test_the_least_whole_number_has_no_negative_of_64_bits() -> None:
     text = "-(-9223372036854775808)"
     assert parse(str(parse(text))) == parse(text)
+
+
+def test_threads_may_parse_at_the_same_time():
+    text = " and ".join(["width > 399"] * 120)
+    wrong, start, before = [], threading.Barrier(6), sys.getswitchinterval()
+
+    def read():
+        start.wait()
+        try:
+            for _ in range(15):
+                parse(text)
+        except Exception as error:
+            wrong.append(error)
+
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=read) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert not wrong

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import threading
 import warnings
 from typing import Final, cast
 
@@ -30,6 +31,10 @@ from loopline.kernel.expr import (
 )
 
 MAX_CHARACTERS: Final = 64 * 1024
+_ONE_AT_A_TIME: Final = threading.Lock()
+"""Python 3.11 counts the depth of a tree in one place for all threads ("AST constructor recursion depth mismatch"), and
+filters of warnings are shared, too."""
+
 MAX_LISTED: Final = 10_000
 MAX_BRACKETS: Final = MAX_DEPTH
 
@@ -98,7 +103,7 @@ def python_ast(text: str, *, longest: int = MAX_CHARACTERS) -> ast.expr:
     if not body.strip():
         raise QuerySyntaxError("the expression is empty", text=text, column=0)
     try:
-        with warnings.catch_warnings():
+        with _ONE_AT_A_TIME, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about '\d' in a pattern: it means what the reader thinks it means
             found = ast.parse(body, mode="eval").body
     except SyntaxError as error:
