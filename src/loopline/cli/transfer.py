@@ -252,8 +252,7 @@ def added_document(report: AddReport) -> dict[str, Any]:
     examples=[
         "loopline export masks rain/ --format voc --where \"weather == 'rain'\"",
         "loopline export masks old.json --format coco --at v1 --field ground_truth --overwrite",
-        "loopline export masks out/ --format yolo --split train --split val --class van=car --class dog=",
-        "loopline export masks out/ --format voc --assign-split train=0.8,val=0.2 --media copy",
+        "loopline export masks out/ --format yolo --assign-split train=0.8,val=0.2 --class van=car --media copy",
     ],
 )
 @dataset_argument
