@@ -19,7 +19,7 @@ from loopline.formats._support import THINGS, Support
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "formats.md"
 START, END = "<!-- support table: made by tools/support_table.py -->", "<!-- end of the support table -->"
 _LEGEND = (
-    "● the same when written and read again · ◐ with a loss, below · – not held: counted by name when written. "
+    "● the same when written and read again (the size of a box that is told by two corners: but for the last bit) · ◐ with a loss, below · – not held: counted by name when written. "
     "Tags are those of pictures; tags of objects are held by the tables, and counted elsewhere."
 )
 MARKS = {"exact": "●", "lossy": "◐", "no": "–"}

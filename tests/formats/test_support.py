@@ -11,12 +11,15 @@ import io
 import re
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from loopline.formats import registry
@@ -191,6 +194,62 @@ def test_what_is_kept_exactly_comes_back_the_same(tmp_path: Path, name: str, thi
     done = out(one, store, target)
     assert done.objects == len(store.objects["ground_truth"])
     assert part(back(one, target, store), thing) == part(store, thing)
+
+
+TEXTS = st.text(st.sampled_from("abcXYZ019 äß漢<>&'\"_-+.,;:!?()"), min_size=1, max_size=12).map(str.strip).filter(bool)
+PARTS = 64  # of a pixel: with others, the size of a box that is told by two corners may differ in its last bit
+FLOATS = st.floats(-1e6, 1e6).map(lambda v: v + 0.0)
+
+
+def vary(store: MemoryStore, things: set[str], draw: st.DataObject) -> None:
+    """Other values for what `base` and `add` made."""
+    share = st.floats(0, 1)
+    for row in store.objects["ground_truth"]:
+        if "boxes" in things and "x" in row and "mask" not in row:
+            row["w"], row["h"] = (draw.draw(st.integers(1, most * PARTS)) / PARTS for most in (WIDTH, HEIGHT))
+            row["x"] = draw.draw(st.integers(0, round((WIDTH - row["w"]) * PARTS))) / PARTS
+            row["y"] = draw.draw(st.integers(0, round((HEIGHT - row["h"]) * PARTS))) / PARTS
+        if "masks" in things and "x" in row and row.get("mask"):
+            bits = draw.draw(st.lists(st.booleans(), min_size=20, max_size=20).filter(any))
+            mask = np.zeros((HEIGHT, WIDTH), bool)
+            mask[4:8, int(row["x"]) : int(row["x"]) + 5] = np.reshape(bits, (4, 5))
+            row["mask"] = rle.encode(mask)
+        if "attributes" in things:
+            row |= {"colour": draw.draw(TEXTS), "doors": draw.draw(st.integers(-(2**31), 2**31))}
+            row |= {"weight": draw.draw(FLOATS), "parked": draw.draw(st.booleans())}
+        if "scores" in things:
+            row["score"] = draw.draw(share)
+    for row in store.rows:
+        if "tags" in things:
+            row["tags"] = sorted(draw.draw(st.sets(TEXTS, max_size=3)))
+        if "picture_fields" in things:
+            row |= {"weather": draw.draw(TEXTS), "speed": draw.draw(FLOATS)}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(draw=st.data())
+def test_any_value_of_what_is_kept_exactly_comes_back(tmp_path: Path, name: str, draw: st.DataObject) -> None:
+    exact = {
+        thing
+        for thing in ("masks", "attributes", "scores", "tags", "picture_fields")
+        if SUPPORTS[name][thing] == "exact"
+    }
+    if kind_of(name) != "box":
+        exact -= {"masks", "attributes", "scores"}
+    folder = Path(tempfile.mkdtemp(dir=tmp_path))
+    store = base(folder / "media", name, video=name in VIDEO)
+    for thing in sorted(exact):
+        add(store, thing)
+    if SUPPORTS[name]["boxes"] == "exact" and "masks" not in exact:
+        exact.add("boxes")
+    vary(store, exact, draw)
+    one = registry.get(name)
+    assert isinstance(one, FileFormat)
+    out(one, store, target_of(folder, name))
+    found = back(one, target_of(folder, name), store)
+    for thing in sorted(exact):
+        assert part(found, thing) == part(store, thing), thing
 
 
 @pytest.mark.parametrize("name", [n for n, t in cases("exact") if t == "ids"])
