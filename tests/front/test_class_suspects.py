@@ -109,8 +109,7 @@ def test_suspects_of_a_data_set_are_views_and_conditions_and_rows_of_a_command(
     assert ev.explain() == {"suspect mislabelled": 1}
     assert ds.objects("given").where("ev1.suspect == 'mislabelled' and ev1.suspect_score > 0.9").count() == 1
     several = ll.evaluate(ds, truth="given", predicted="said", protocol="multilabel")
-    with pytest.raises(BadValue):
-        several.suspects()
+    assert repr(several.suspects()) == "<Suspects: 1 spurious, 1 missing>"  # dog is one too many, cat one too few
     name = str(ds.lake.location.folder)
     ds.close()
     assert run(["suspects", name, "ev1", "--tag", "check", "--keep", "--json"]) == 0

@@ -86,7 +86,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOOPLINE_HOME", str(folder / "home"))
         shapes(folder)
-        server = serve.Server().start()
+    with ll.open(folder / "home" / "shapes") as ds:  # each test has a home of its own, which is not the server's
+        server = serve.Server([ds], home=False).start()
         yield f"http://127.0.0.1:{server.address.port}"
         server.close()
 

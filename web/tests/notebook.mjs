@@ -124,5 +124,6 @@ try {
   console.error(error.message, wrong);
   process.exitCode = 1;
 } finally {
+  for (const stop of stops.values()) stop.abort(); // events are listened to without an end
   await close();
 }
