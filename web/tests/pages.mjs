@@ -134,6 +134,7 @@ try {
     await page.keyboard.press("j"); // the first tile
     await page.keyboard.press("Enter");
     await page.waitForURL(/\/s\//);
+    await page.getByRole("region", { name: "Picture" }).waitFor(); // its code comes after the address
     await page.keyboard.press("Escape");
     await page.waitForURL((url) => !/\/s\//.test(url.pathname));
   });
