@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from loopline.kernel.schema import Column, LabelField
 from loopline.store import edits, reshape, tags, versions
 from loopline.store.diff import diff
+from loopline.store.glance import glance
 from loopline.store.ingest import ingest
 from loopline.store.lake import Lake
 from loopline.store.upkeep import upkeep
@@ -49,6 +50,10 @@ class Life:
     def remember(self) -> None:
         self.model["schema"] = self.lake.schema()
         self.past[self.lake.snapshot()] = copy.deepcopy(self.model)
+        seen = glance(self.lake.location)
+        assert seen is not None
+        there = len(self.model["samples"]), sum(map(len, self.model["fields"].values()))
+        assert (seen.snapshot, seen.samples, seen.objects) == (self.lake.snapshot(), *there)
         self.used[True] |= self.model["samples"].keys()
         self.used[False] |= {i for rows in self.model["fields"].values() for i in rows}
 

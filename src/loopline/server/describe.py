@@ -29,6 +29,8 @@ from loopline.server.wire import (
     ViewOut,
     ViewSpec,
 )
+from loopline.store.glance import glance
+from loopline.store.location import FolderLocation, Location
 from loopline.store.vectors import embeddings
 
 PALETTE: Final = (
@@ -49,14 +51,24 @@ _MEANING: Final[Mapping[str, str]] = {
 
 
 def lines(library: Library) -> list[DatasetLine]:
-    """One line for each data set. One that cannot be read says why."""
-    found = []
+    """One line for each data set, of which none is opened for it where that can be helped. One that cannot be read says
+    why."""
+    found, shown = [], library.shown()
     for name in library.names():
         try:
-            found.append(_line(library.get(name)))
+            seen = None if name in shown else _glanced(name, library.location(name))
+            found.append(seen or _line(library.get(name)))
         except LooplineError as error:
             found.append(DatasetLine(name, 0, 0, 0, 0, "", str(error)))
     return found
+
+
+def _glanced(name: str, location: Location) -> DatasetLine | None:
+    """What its catalog says at a glance; None where only opening it tells."""
+    seen = glance(location) if isinstance(location, FolderLocation) else None
+    if seen is None:
+        return None
+    return DatasetLine(name, seen.samples, seen.objects, seen.snapshot, seen.versions, stamp(seen.at))
 
 
 def _line(shown: Shown) -> DatasetLine:

@@ -20,6 +20,7 @@ from loopline.server.views import Asked, ask, snapshot_of
 from loopline.server.wire import ViewSpec
 from loopline.server.words import WordSearch
 from loopline.store.lake import Lake
+from loopline.store.location import Location, locate
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +96,15 @@ class Library:
         found = list_datasets() if self._home else []
         return [*self._given, *(name for name in found if name not in self._given)]
 
-    def shown(self) -> list[Shown]:
-        """Those that have been asked for."""
+    def location(self, name: str) -> Location:
+        """Where the data set of a name from `names` lies."""
+        given = self._given.get(name)
+        return locate(name) if given is None else given.lake.location
+
+    def shown(self) -> dict[str, Shown]:
+        """Those that have been asked for, by name."""
         with self._lock:
-            return list(self._shown.values())
+            return dict(self._shown)
 
     def get(self, name: str) -> Shown:
         """Raises DatasetNotFound."""

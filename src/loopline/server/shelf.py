@@ -70,7 +70,7 @@ class Shelf:
             if time.monotonic() - self._looked < _LOOK_EVERY_S:
                 return
             self._looked = time.monotonic()
-            for shown in self.library.shown():
+            for shown in self.library.shown().values():
                 with suppress(LooplineError, OSError):
                     self._look_at(shown)
         finally:
