@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopline.errors import MediaError, MissingDependency
-from loopline.media.stills import ffmpeg, run
+from loopline.media.ffmpeg import ffmpeg, last_words, run
 
 _PLAYED: Final = {
     "video/mp4": {"h264", "av1", "vp9"},
@@ -78,24 +78,16 @@ def browser_form(path: str, target: Path, report: Callable[[int], None], check: 
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, beside = tempfile.mkstemp(dir=target.parent, suffix=".mp4", prefix=".")
     os.close(handle)
-    command = [
-        ffmpeg(),
-        "-y",
-        "-nostdin",
-        "-loglevel",
-        "error",
-        "-progress",
-        "pipe:1",
-        "-protocol_whitelist",
-        "file,pipe",
-    ]
+    command = [*ffmpeg(), "-y", "-progress", "pipe:1"]
     command += ["-i", f"file:{path}", "-map", "0:v:0", "-map", "0:a:0?", "-fps_mode", "passthrough"]
     command += ["-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p", "-g", "30"]
     command += ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-c:a", "aac", "-movflags", "+faststart", f"file:{beside}"]
     try:
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as work:
+        with (
+            tempfile.TemporaryFile() as words,  # a pipe that nobody reads would fill up and stop the encoder
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=words, text=True) as work,
+        ):
             assert work.stdout is not None
-            assert work.stderr is not None
             try:
                 for line in work.stdout:
                     name, _, value = line.partition("=")
@@ -105,9 +97,9 @@ def browser_form(path: str, target: Path, report: Callable[[int], None], check: 
             except BaseException:
                 work.kill()
                 raise
-            words = work.stderr.read().strip().splitlines()
-        if work.returncode != 0:
-            raise MediaError(f"cannot be converted: {words[-1] if words else 'ffmpeg gave no reason'}")
+            if work.wait() != 0:
+                words.seek(0)
+                raise MediaError(f"cannot be converted: {last_words(words.read())}")
         os.replace(beside, target)  # noqa: PTH105
     finally:
         Path(beside).unlink(missing_ok=True)

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from loopline.errors import MediaError, MissingDependency
+from loopline.media.ffmpeg import PICTURES, ffmpeg, next_picture, run
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-_PATIENCE_S: Final = 30.0
-
-
-def ffmpeg() -> str:
-    """Path of the program. Raises MissingDependency."""
-    found = shutil.which("ffmpeg")
-    if found is None:
-        raise MissingDependency("ffmpeg is not installed, and videos need it", hint="Debian: apt-get install ffmpeg")
-    return found
 
 
 def first_frame(path: str, size: int) -> bytes:
@@ -32,7 +20,7 @@ def first_frame(path: str, size: int) -> bytes:
     from loopline.media.thumbnails import as_jpeg, upright
 
     scale = f"scale='min({size},iw)':'min({size},ih)':force_original_aspect_ratio=decrease"
-    command = [*_quiet(), "-i", f"file:{path}"]
+    command = [*ffmpeg(), "-i", f"file:{path}"]
     command += ["-an", "-frames:v", "1", "-vf", scale, "-f", "image2pipe", "-c:v", "png", "-"]
     return as_jpeg(upright(BytesIO(run(command).stdout)))
 
@@ -46,15 +34,12 @@ def frames_from(path: str, time_s: float, wanted: Sequence[int]) -> list[Image]:
     from PIL import Image
 
     chosen = "+".join(f"eq(n\\,{n})" for n in wanted)
-    command = [*_quiet(), "-ss", f"{max(0.0, time_s):.6f}", "-i", f"file:{path}", "-an", "-map", "0:v:0"]
+    command = [*ffmpeg(), "-ss", f"{max(0.0, time_s):.6f}", "-i", f"file:{path}", "-an", "-map", "0:v:0"]
     command += ["-vf", f"select={chosen}", "-fps_mode", "passthrough", "-frames:v", str(len(wanted))]
-    out = run([*command, "-f", "image2pipe", "-c:v", "ppm", "-"]).stdout
-    found, at = [], 0
-    while at < len(out):
-        width, height = (int(part) for part in out[at + 3 : out.index(b"\n", at + 3)].split())
-        at = out.index(b"255\n", at) + 4
-        found.append(Image.frombytes("RGB", (width, height), out[at : at + width * height * 3]))
-        at += width * height * 3
+    stream = BytesIO(run([*command, *PICTURES]).stdout)
+    found = []
+    while (pixels := next_picture(stream)) is not None:
+        found.append(Image.fromarray(pixels))
     return found
 
 
@@ -67,7 +52,7 @@ def strip(path: str, times_s: Sequence[float], size: int) -> bytes:
     """
     from loopline.media.thumbnails import as_jpeg, upright
 
-    command = _quiet()
+    command = ffmpeg()
     for time_s in times_s:
         command += ["-ss", f"{max(0.0, time_s):.6f}", "-i", f"file:{path}"]
     scale = f"scale='min({size},iw)':'min({size},ih)':force_original_aspect_ratio=decrease,setsar=1"
@@ -77,19 +62,3 @@ def strip(path: str, times_s: Sequence[float], size: int) -> bytes:
     command += ["-filter_complex", ";".join([*cells, f"{joined}[out]"]), "-map", "[out]"]
     command += ["-an", "-frames:v", "1", "-f", "image2pipe", "-c:v", "png", "-"]
     return as_jpeg(upright(BytesIO(run(command).stdout)))
-
-
-def _quiet() -> list[str]:
-    return [ffmpeg(), "-nostdin", "-loglevel", "error", "-protocol_whitelist", "file,pipe"]
-
-
-def run(command: list[str], *, timeout_s: float = _PATIENCE_S) -> subprocess.CompletedProcess[bytes]:
-    """Run ffmpeg to its end. Raises MediaError with its last words."""
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=timeout_s, check=False)
-    except subprocess.TimeoutExpired:
-        raise MediaError(f"took longer than {timeout_s:.0f} s to decode") from None
-    if done.returncode != 0:
-        words = done.stderr.decode(errors="replace").strip().splitlines()
-        raise MediaError(f"cannot be decoded: {words[-1] if words else 'ffmpeg gave no reason'}")
-    return done
