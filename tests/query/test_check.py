@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from loopline.errors import QueryError, QueryTypeError, UnknownName
 from loopline.kernel.expr import Name, Not
+from loopline.kernel.schema import EvaluationNames
 from loopline.query.builder import F, as_expr
 from loopline.query.check import Scope, check_condition, check_value
+from loopline.query.names import object_names
 from loopline.query.view import View
 
 from .engine import STREET, make_engine
@@ -115,6 +119,18 @@ def test_a_type_that_cannot_be_right_is_found_before_running(text, column, what)
     assert isinstance(error, QueryTypeError)
     assert what in error.what, str(error)
     assert error.column == column, str(error)
+
+
+def test_only_numbers_are_off():
+    """Match tables from before there was such a column have none: what cannot be asked of boxes is refused up front."""
+    judged = replace(STREET, evaluations=(EvaluationNames("ev1", "ground_truth", "quality"),))
+    assert (STREET.field("ground_truth").kind, STREET.field("quality").kind) == ("box", "value")
+    error = fault("abs(ev1.off) > 1", Scope(judged, "ground_truth"))
+    assert isinstance(error, UnknownName)
+    assert 'an evaluation of box labels has no "off"' in str(error)
+    assert check_condition("abs(ev1.off) > 1", Scope(judged, "quality")).bound.type == "bool"
+    assert "ev1.off" not in object_names(judged.field("ground_truth"), judged)
+    assert "ev1.off" in object_names(judged.field("quality"), judged)
 
 
 def test_faults_of_a_tree_point_into_its_printed_text():

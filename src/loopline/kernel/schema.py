@@ -199,7 +199,12 @@ MATCH_COLUMNS: Final[dict[str, ScalarType]] = {
     "suspect": "text",  # why its label is doubted, 'missing' | 'misplaced' | … (evaluating.suspected); once explained
     "suspect_score": "float",  # how much, in [0, 1]
 }
-"""What an evaluation knows about each object that took part: `<key>.outcome` and so on."""
+"""What evaluations know about each object that took part: `<key>.outcome` and so on. Of one field: `match_columns`."""
+
+
+def match_columns(kind: FieldKind) -> dict[str, ScalarType]:
+    """What an evaluation knows about each object of a field of that kind: only numbers are `off`."""
+    return {name: type_ for name, type_ in MATCH_COLUMNS.items() if name != "off" or kind == "value"}
 
 
 @dataclass(frozen=True, slots=True)

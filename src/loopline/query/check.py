@@ -12,7 +12,7 @@ from typing import cast
 from loopline.errors import QueryTypeError, UnknownName, near
 from loopline.kernel import expr as tree
 from loopline.kernel.expr import Expr, to_text
-from loopline.kernel.schema import GEOMETRIC, MATCH_COLUMNS, DatasetSchema
+from loopline.kernel.schema import GEOMETRIC, DatasetSchema, match_columns
 from loopline.query import bound, names
 from loopline.query.bound import NUMBERS, Bound, Type, Value, both, object_fields
 from loopline.query.check_words import condition_hint, in_words, pattern_fault, type_of
@@ -221,9 +221,12 @@ class _Checker:
             case tree.Name(name="box") if inside is not None:
                 return self.box(node, inside)
             case tree.Name(name=key) if inside is not None and key in schema.evaluations_of(inside):
-                if node.name not in MATCH_COLUMNS:
-                    raise self.unknown(node, f'an evaluation has no "{node.name}"', near(node.name, MATCH_COLUMNS))
-                return bound.MatchColumn(MATCH_COLUMNS[node.name], inside, key, node.name)
+                kind = schema.field(inside).kind
+                known = match_columns(kind)
+                if node.name not in known:
+                    what = f'an evaluation of {kind} labels has no "{node.name}"'
+                    raise self.unknown(node, what, near(node.name, known))
+                return bound.MatchColumn(known[node.name], inside, key, node.name)
             case tree.Name(name="sample") if inside is not None:
                 columns = schema.sample_columns()
                 if node.name in columns:

@@ -6,13 +6,13 @@ from typing import Final
 
 from loopline.kernel.schema import (
     GEOMETRIC,
-    MATCH_COLUMNS,
     Column,
     DatasetSchema,
     FieldKind,
     LabelField,
     PhysicalType,
     ScalarType,
+    match_columns,
 )
 from loopline.query.bound import Arithmetic, Bound, MatchColumn, ObjectColumn, SampleColumn, Type, Value
 
@@ -46,7 +46,8 @@ def object_names(field: LabelField, schema: DatasetSchema | None = None) -> list
     """Every name that an object of the field has, as it is written; those of evaluations where the schema is given."""
     box = [f"box.{name}" for name in BOX_NAMES] if field.kind in GEOMETRIC else []
     keys = schema.evaluations_of(field.name) if schema else ()
-    return [*object_columns(field), *box, "tags", *(f"{key}.{name}" for key in keys for name in MATCH_COLUMNS)]
+    judged = [f"{key}.{name}" for key in keys for name in match_columns(field.kind)]
+    return [*object_columns(field), *box, "tags", *judged]
 
 
 def sample_names(schema: DatasetSchema) -> list[str]:

@@ -21,7 +21,7 @@ from loopline.front.evaluating.slicing import parts_of
 from loopline.front.evaluating.suspected import SuspectLabels, suspects
 from loopline.kernel.charts import Chart
 from loopline.kernel.expr import Attr, Expr, Name, to_text
-from loopline.kernel.schema import MATCH_COLUMNS
+from loopline.kernel.schema import MATCH_COLUMNS, match_columns
 from loopline.metrics.bootstrap import Comparison, Interval, compare
 from loopline.metrics.coco import CocoReport
 from loopline.metrics.record import EvaluationRecord, Numbers, SliceNumbers, record_from_bytes
@@ -357,7 +357,7 @@ class Matches:
     def _rows(self, side: str, objects: ObjectView) -> pa.Table:
         field = self._lake.schema().field(objects.field)
         known = ("id", "sample_id", *(n for n in ("frame", "label", "score") if n in field.columns()))
-        judged = [name for name in MATCH_COLUMNS if name != "off" or field.kind == "value"]
+        judged = match_columns(field.kind)
         table = objects.to_arrow([*known, *(f"{self.key}.{name}" for name in judged)])
         table = table.rename_columns([*known, *judged])
         return table.add_column(0, "side", pa.array([side] * table.num_rows, pa.string()))
