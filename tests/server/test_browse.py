@@ -155,8 +155,21 @@ def test_a_fault_in_a_text_is_told_with_its_place(browser: Browser) -> None:
     assert problem["status"] == 422
     assert (problem["part"], problem["column"], problem["length"]) == ("filters[0]", 13, 6)
     assert "weather" in problem["hint"]
-    problem = browser.problem("check", sort="-width, widht")
-    assert (problem["part"], problem["column"]) == ("sort", 8)
+
+
+@pytest.mark.parametrize(
+    ("asked", "part", "column"),
+    [
+        ({"sort": "-width, widht"}, "sort", 8),
+        ({"where": "width >"}, "where", 7),
+        ({"where": "score > lable", "objects": "predictions"}, "where", 8),
+    ],
+)
+def test_a_condition_half_written_is_no_failed_request(
+    browser: Browser, asked: dict[str, str], part: str, column: int
+) -> None:
+    answer = browser.post("check", **asked)
+    assert (answer["error"]["part"], answer["error"]["column"], answer["hints"]) == (part, column, [])
 
 
 def test_a_likely_slip_is_a_hint(browser: Browser) -> None:

@@ -34,6 +34,19 @@ try {
     await page.keyboard.press("Enter");
     await counts("8 of 24");
   });
+  await step("half a query is called a fault when the writing rests, and no request fails for it; a slip gets a hint", async () => {
+    const bar = page.getByRole("combobox", { name: "Query" });
+    const said = async (text) => {
+      const answer = page.waitForResponse(/\/check$/);
+      await bar.fill(text);
+      assert.equal((await answer).status(), 200);
+    };
+    await said("width > 120 and widht");
+    await page.getByRole("alert").filter({ hasText: "widht" }).waitFor();
+    assert.equal(await page.locator(".field u").innerText(), "widht");
+    await said("ground_truth.any(label == 'dics')");
+    await page.locator(".drop .words", { hasText: "disc" }).waitFor();
+  });
   await step("a fault is shown at its token and is taken away", async () => {
     const bar = page.getByRole("combobox", { name: "Query" });
     await bar.fill("widht > 120");

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { accessible, browser, step } from "./browser.mjs";
 
 const base = process.argv[2];
-const { page, wrong, close } = await browser({ refusals: true }); // a query half typed is refused
+const { page, wrong, close } = await browser();
 const main = page.locator("main");
 const tiles = () => page.locator("[data-grid] [role=option]");
 const counts = (text) => page.waitForFunction((wanted) => document.querySelector("p.count:not(.waiting)")?.textContent?.replace(/\s+/g, "").startsWith(wanted), text.replaceAll(" ", ""));

@@ -12,7 +12,7 @@ from loopline.errors import LooplineError
 from loopline.kernel.schema import SAMPLE_COLUMNS, Column, DatasetSchema, LabelField
 from loopline.query.names import object_names
 from loopline.server.library import Library, Shown
-from loopline.server.problems import Located
+from loopline.server.problems import Located, problem_of
 from loopline.server.views import Asked
 from loopline.server.wire import (
     CheckIn,
@@ -179,12 +179,20 @@ def _kept_objects(asked: Asked, field: str) -> int:
     return int(np.count_nonzero(found))
 
 
-def check_objects(shown: Shown, asked: CheckIn) -> CheckOut:
-    """A condition on the objects of a field, and sort keys of theirs. Raises Located."""
-    assert asked.objects is not None
-    keep = (KeepSpec(asked.objects, asked.where),) if asked.where.strip() else ()
+def check(shown: Shown, asked: CheckIn) -> CheckOut:
+    """A condition on samples or on the objects of a field, and sort keys of theirs: hints, or what is wrong with it."""
+    if not asked.objects:
+        spec = ViewSpec(asked.where, sort=asked.sort, snapshot=asked.snapshot)
+    else:
+        keep = (KeepSpec(asked.objects, asked.where),) if asked.where.strip() else ()
+        spec = ViewSpec(keep=keep, sort=asked.sort, objects=asked.objects, snapshot=asked.snapshot)
     try:
-        found = shown.ask(ViewSpec(keep=keep, sort=asked.sort, objects=asked.objects, snapshot=asked.snapshot))
+        hints = shown.ask(spec).hints
     except Located as error:
-        raise Located(error.cause, "where" if error.part.startswith("keep") else error.part) from error
-    return CheckOut(True, [HintOut(hint.what, "where", hint.column) for hint in found.hints])
+        return CheckOut([], problem_of(error.cause, _text_of(error.part)))
+    return CheckOut([HintOut(hint.what, _text_of(hint.part), hint.column) for hint in hints])
+
+
+def _text_of(part: str) -> str:
+    """Which text of the question: the condition on objects is asked as a `keep`."""
+    return "where" if part.startswith("keep") else part

@@ -114,8 +114,10 @@ class CheckIn(Struct, forbid_unknown_fields=True):
 
 
 class CheckOut(Struct):
-    ok: Literal[True]
+    """`error`: why it cannot be asked. A condition half written is no failed request, so this comes with status 200."""
+
     hints: list[HintOut]
+    error: Problem | None = None
 
 
 # -- facets

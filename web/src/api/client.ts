@@ -3,6 +3,7 @@ import type { Frame } from "./frame";
 import { thumbReader, type Thumb } from "./thumbs";
 import { httpTransport, type Transport } from "./transport";
 import type {
+  CheckAnswer,
   Completion,
   CrossAnswer,
   DatasetEntry,
@@ -51,7 +52,7 @@ export const api = {
   cross: (name: string, view: ViewSpec, x: FacetControl, y: FacetControl, signal?: AbortSignal) =>
     current.json<CrossAnswer>("POST", at(name, "/cross"), { view, x, y }, signal),
   check: (name: string, where: string, objects: string | undefined, signal?: AbortSignal) =>
-    current.json<{ ok: boolean; hints: string[] }>("POST", at(name, "/check"), objects ? { where, objects } : { where }, signal),
+    current.json<CheckAnswer>("POST", at(name, "/check"), objects ? { where, objects } : { where }, signal),
   complete: (name: string, text: string, cursor: number, objects: string | undefined, signal?: AbortSignal) =>
     current.json<Completion[]>("POST", at(name, "/complete"), objects ? { text, cursor, objects } : { text, cursor }, signal),
   sample: (name: string, id: number, snapshot: number | null, signal?: AbortSignal, evaluation?: string) =>

@@ -9,8 +9,8 @@ export interface Problem {
   /** Which text of the request it is about: where, words, filters[2] … */
   readonly part?: string;
   /** 0-based place in the query text, and how many characters. */
-  readonly column?: number;
-  readonly length?: number;
+  readonly column?: number | null;
+  readonly length?: number | null;
 }
 
 export class ApiError extends Error {

@@ -95,7 +95,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Check
-         * @description Whether a condition and sort keys can be asked; else the problem, with its place in the text.
+         * @description Whether a condition and sort keys can be asked; `error` says why not, with its place in the text.
          *
          *     With `objects` the condition is about the objects of that field.
          */
@@ -1234,9 +1234,8 @@ export interface components {
         };
         /** CheckOut */
         readonly CheckOut: {
+            readonly error?: components["schemas"]["Problem"] | null;
             readonly hints: readonly components["schemas"]["HintOut"][];
-            /** @constant */
-            readonly ok: true;
         };
         /** ColumnOut */
         readonly ColumnOut: {

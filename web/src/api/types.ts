@@ -1,5 +1,7 @@
 /** What the server sends and takes, as the app names it. See docs/app.md for the wire. */
 
+import type { Problem } from "./problem";
+
 export interface FilterSpec {
   readonly control: string;
   readonly where: string;
@@ -148,6 +150,12 @@ export interface CrossAnswer {
   readonly inside: number;
   readonly outside: number;
   readonly field: string;
+}
+
+/** What is said of a condition while it is written: `error` why it cannot be asked, or hints at likely slips. */
+export interface CheckAnswer {
+  readonly hints: readonly { readonly what: string; readonly column: number }[];
+  readonly error: Problem | null;
 }
 
 export interface Completion {

@@ -31,7 +31,6 @@ from loopline.server.wire import (
     ThumbsIn,
     ViewIn,
     ViewOut,
-    ViewSpec,
 )
 
 Snapshot = Annotated[int | None, QueryParameter(ge=0, lt=2**53, description="default: the newest")]
@@ -80,14 +79,11 @@ def facets(shelf: Given, name: DatasetName, data: JSONBody[FacetsIn]) -> list[Fa
 
 @post("/api/d/{name:str}/check", status_code=200, sync_to_thread=True)
 def check(shelf: Given, name: DatasetName, data: JSONBody[CheckIn]) -> CheckOut:
-    """Whether a condition and sort keys can be asked; else the problem, with its place in the text.
+    """Whether a condition and sort keys can be asked; `error` says why not, with its place in the text.
 
     With `objects` the condition is about the objects of that field.
     """
-    shown = shelf.shown(name)
-    if data.objects:
-        return describe.check_objects(shown, data)
-    return CheckOut(True, list(shown.ask(ViewSpec(data.where, sort=data.sort, snapshot=data.snapshot)).hints))
+    return describe.check(shelf.shown(name), data)
 
 
 @post("/api/d/{name:str}/thumbs", status_code=200, media_type="application/x-loopline-thumbs")
