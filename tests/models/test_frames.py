@@ -105,6 +105,41 @@ def test_a_stop_inside_a_video_keeps_its_frames_and_a_resume_goes_on_after_them(
 
 
 @needs_ffmpeg
+def test_a_video_that_breaks_off_keeps_its_frames_once_when_it_is_mended(ds: ll.Dataset, tmp_path: Path) -> None:
+    for i in range(12):  # noise below, so that a frame is more than the bytes that are broken
+        pixels = np.random.default_rng(i).integers(0, 255, (24, 32, 3), np.uint8)
+        pixels[:12] = 16 + 10 * i
+        Image.fromarray(pixels).save(tmp_path / f"{i:02}.png")
+    film, whole = tmp_path / "media" / "film.mkv", tmp_path / "whole.mkv"
+    command = ["ffmpeg", "-v", "error", "-framerate", "5", "-i", str(tmp_path / "%02d.png"), "-c:v", "png"]
+    subprocess.run([*command, str(whole)], check=True)
+    content = bytearray(whole.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 200] = bytes(200)
+    film.write_bytes(content)
+    report = ds.predict(greys(), "seen")
+    kept = len(found(ds))
+    assert 0 < kept < 12
+    assert (report.failed, report.frames) == (1, kept)
+    assert ds.predict(greys(), "seen", resume=True).frames == 0
+    shutil.copy(whole, film)
+    assert ds.predict(greys(), "seen", resume=True).frames == 12 - kept
+    assert found(ds) == [(i, 16 + 10 * i) for i in range(12)]
+
+
+@needs_ffmpeg
+def test_a_video_that_is_shorter_than_it_was_has_nothing_more(ds: ll.Dataset, tmp_path: Path, film: Path) -> None:
+    stop = StopSignal()
+    with pytest.raises(Stopped):
+        ds.predict(greys(stop, 106), "seen", stop=stop)
+    kept = found(ds)
+    command = ["ffmpeg", "-v", "error", "-y", "-i", str(film), "-frames:v", "2", "-c:v", "ffv1"]
+    subprocess.run([*command, str(tmp_path / "media" / "film.mkv")], check=True)
+    assert ds.predict(greys(), "seen", resume=True).frames == 0
+    assert found(ds) == kept
+
+
+@needs_ffmpeg
 def test_a_run_that_was_kept_before_there_were_frames_goes_on(ds: ll.Dataset) -> None:
     ds.predict(greys(), "seen", where="media == 'image'")
     ds.lake.commit("old", lambda tx: tx.execute(f"ALTER TABLE {tx.table('run_seen')} DROP COLUMN frame"))

@@ -46,7 +46,7 @@ class Ready:
     owners: tuple[int, ...]  # the sample's id, or those of its objects
     inputs: tuple[Any, ...]
     problem: str = ""
-    frame: int | None = None  # of a video
+    frame: int | None = None  # of a video; with a problem, the one that could not be had
     last: bool = True  # nothing more comes of the item
 
 
@@ -83,10 +83,10 @@ def read_ahead(
 
 @dataclass(slots=True)
 class _Frame:
-    """A frame of a video, or what ended it; its picture goes when it is prepared."""
+    """A frame of a video, or what ended it; its picture goes when it is prepared. number: None where there is no frame."""
 
     item: Item
-    number: int
+    number: int | None
     picture: Picture | None
     last: bool
     problem: str = ""
@@ -104,7 +104,7 @@ def _parts(items: Iterable[Item], cache: Path | None) -> Iterator[Item | _Frame]
 def _frames(item: Item, cache: Path | None) -> Iterator[_Frame]:
     """The frames of a video; the last one says so. A fault comes after the frames before it."""
     held: _Frame | None = None
-    problem = ""
+    problem, following = "", item.first
     try:
         with tempfile.TemporaryDirectory(prefix="loopline-") as folder:
             path = local_media(item.root, item.path, cache=cache or Path(folder))
@@ -112,20 +112,21 @@ def _frames(item: Item, cache: Path | None) -> Iterator[_Frame]:
                 if held is not None:
                     yield held
                 held = _Frame(item, number, picture_of(rgb), last=False)
+                following = number + item.every
     except LooplineError as error:
         problem = error.what
     if held is not None:
         held.last = not problem
         yield held
     if problem:
-        yield _Frame(item, -1, None, last=True, problem=problem)
+        yield _Frame(item, following, None, last=True, problem=problem)
     elif held is None:
-        yield _Frame(item, -1, None, last=True)
+        yield _Frame(item, None, None, last=True)
 
 
 def _frame_ready(frame: _Frame, prepare: Callable[[Picture], Any]) -> Ready:
     if frame.picture is None:
-        return Ready(frame.item, (), (), frame.problem, None, frame.last)
+        return Ready(frame.item, (), (), frame.problem, frame.number, frame.last)
     picture, frame.picture = frame.picture, None
     return Ready(frame.item, (frame.item.sample_id,), (prepare(picture),), "", frame.number, frame.last)
 

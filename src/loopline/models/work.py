@@ -157,7 +157,7 @@ def recover(lake: Lake, run: int, target: Target) -> None:
         batch
         for batch in journal.batches()
         if not np.isin(batch.samples, done).any()
-        and not any(partly.get(sample, 0) >= frame for sample, frame in batch.begun.items())
+        and not any(partly.get(sample, -1) >= frame for sample, frame in batch.begun.items())
     ]
     _commit(lake, run, target, left, finished=False)
     journal.clear()
@@ -167,24 +167,21 @@ def _commit(lake: Lake, run: int, target: Target, batches: Sequence[Batch], *, f
     """One transaction: rows, which samples are done, and the end of the run."""
     if not batches and not finished:
         return
-    samples = [s for batch in batches for s in batch.samples]
+    samples = dict.fromkeys(s for batch in batches for s in batch.samples)
     problems = {s: why for batch in batches for s, why in batch.problems.items()}
-    ended = {*samples, *problems}
-    partly = {s: frame for batch in batches for s, frame in batch.begun.items() if s not in ended}
+    frames = {s: frame for batch in batches for s, frame in batch.begun.items() if s not in samples}
     tables = [batch.rows for batch in batches if batch.rows.num_rows]
 
     def body(tx: Transaction) -> None:
         if tables:
             target.put(tx, pa.concat_tables(tables, promote_options="default"))
-        ids, count = [*samples, *problems, *partly], len(samples) + len(problems) + len(partly)
+        ids = [*samples, *problems, *(s for s in frames if s not in problems)]
         told = pa.table(
             {
-                "run": pa.array([run] * count, pa.int64()),
+                "run": pa.array([run] * len(ids), pa.int64()),
                 "sample_id": pa.array(ids, pa.int64()),
-                "problem": pa.array(
-                    [None] * len(samples) + list(problems.values()) + [None] * len(partly), pa.string()
-                ),
-                "frame": pa.array([None] * (count - len(partly)) + list(partly.values()), pa.int64()),
+                "problem": pa.array(list(map(problems.get, ids)), pa.string()),
+                "frame": pa.array(list(map(frames.get, ids)), pa.int64()),
             }
         )
         if told.num_rows:
@@ -299,7 +296,7 @@ def work(
         for batch in batches:
             signal.keep(f"{skipped + done:,} of {skipped + len(items):,} samples are done", resume="run it with resume")
             signal.check()
-            good = [ready for ready in batch if not ready.problem and (ready.inputs or ready.frame is None)]
+            good = [ready for ready in batch if ready.inputs]
             bad = [ready for ready in batch if ready.problem]
             start = time.monotonic()
             rows = infer(good)
@@ -310,9 +307,11 @@ def work(
                     where = f"{ready.item.root.rstrip('/')}/{ready.item.path}"
                     problems.append(Problem("skipped", ready.problem, where, "mend the file and resume"))
             ok = tuple(ready.item.sample_id for ready in batch if ready.last and not ready.problem)
-            open_ = {r.item.sample_id: r.frame + r.item.every for r in good if r.frame is not None and not r.last}
             wrong = {ready.item.sample_id: ready.problem for ready in bad}
-            writer.put(Batch(rows, ok, wrong, {sample: at for sample, at in open_.items() if sample not in ok}))
+            following = {
+                r.item.sample_id: r.frame + (0 if r.problem else r.item.every) for r in batch if r.frame is not None
+            }
+            writer.put(Batch(rows, ok, wrong, {sample: at for sample, at in following.items() if sample not in ok}))
             done += sum(ready.last for ready in batch)
             failed += len(bad)
             looked += len(good)
