@@ -11,53 +11,35 @@ point by itself: `FORMAT` or `FORMATS` in it.
 
 from __future__ import annotations
 
-import pkgutil
-from collections.abc import Iterable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 from loopline.errors import FormatError, UnknownFormat, near
+from loopline.kernel import plugins
 from loopline.kernel.exchange import Format, Sniffed
 
 GROUP: Final = "loopline.formats"
-_HERE: Final = "loopline.formats"
 _NOT_FORMATS: Final = frozenset({"registry"})
 _CLOSE: Final = 0.1  # two formats whose confidence differs by less are a draw
 
 
 def entry_points() -> list[metadata.EntryPoint]:
     """Built-in formats, then those of plug-ins. Loads nothing."""
-    folder = str(Path(__file__).parent)
-    names = sorted(m.name for m in pkgutil.iter_modules([folder]) if not m.name.startswith("_"))
-    mine = [metadata.EntryPoint(n, f"{_HERE}.{n}", GROUP) for n in names if n not in _NOT_FORMATS]
-    return [*mine, *metadata.entry_points(group=GROUP)]
+    return plugins.entry_points(GROUP, without=_NOT_FORMATS)
 
 
 @cache
 def all_formats() -> dict[str, Format]:
     """Every format by name, built-in ones first. Raises FormatError where a plug-in does not load or takes a name."""
-    known: dict[str, Format] = {}
-    for point in entry_points():
-        for one in _load(point):
-            if one.name in known:
-                raise FormatError(f'two formats are named "{one.name}"', where=point.value, hint="remove one plug-in")
-            known[one.name] = one
-    return known
+    return plugins.load(entry_points(), "format", _of_file, FormatError)
 
 
-def _load(point: metadata.EntryPoint) -> Iterable[Format]:
-    try:
-        loaded = point.load()
-    except Exception as error:
-        raise FormatError(
-            f'the format plug-in "{point.name}" does not load: {error}', where=point.value, hint="mend or remove it"
-        ) from error
-    if point.module.startswith(_HERE + "."):
-        loaded = loaded.FORMATS if hasattr(loaded, "FORMATS") else loaded.FORMAT
-    found: tuple[Format, ...] = loaded if isinstance(loaded, tuple) else (loaded,)
-    return found
+def _of_file(module: ModuleType) -> tuple[Format, ...]:
+    several: tuple[Format, ...] = module.FORMATS if hasattr(module, "FORMATS") else (module.FORMAT,)
+    return several
 
 
 def names() -> list[str]:

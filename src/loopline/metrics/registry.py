@@ -11,50 +11,28 @@ by itself, if it has `METRIC` or `METRICS`.
 
 from __future__ import annotations
 
-import pkgutil
 from functools import cache
-from importlib import metadata
-from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 from loopline.errors import BadValue, UnknownField, near
-from loopline.metrics.metric import AnyMetric, Metric
+from loopline.kernel import plugins
+from loopline.metrics.metric import AnyMetric
 
-GROUP: Final = "loopline.metrics"
 _HERE: Final = "loopline.metrics"
 _NOT_METRICS: Final = frozenset({"registry", "metric"})
 _OWN: dict[str, AnyMetric] = {}  # the one thing here that changes: what this process has registered
 
 
-def entry_points() -> list[metadata.EntryPoint]:
-    """Built-in files, then plug-ins. Loads nothing."""
-    folder = str(Path(__file__).parent)
-    names = sorted(m.name for m in pkgutil.iter_modules([folder]) if not m.name.startswith("_"))
-    mine = [metadata.EntryPoint(n, f"{_HERE}.{n}", GROUP) for n in names if n not in _NOT_METRICS]
-    return [*mine, *metadata.entry_points(group=GROUP)]
-
-
 @cache
 def _installed() -> dict[str, AnyMetric]:
-    known: dict[str, AnyMetric] = {}
-    for point in entry_points():
-        for one in _load(point):
-            if one.name in known:
-                raise BadValue(f'two metrics are named "{one.name}"', where=point.value, hint="remove one plug-in")
-            known[one.name] = one
-    return known
+    return plugins.load(plugins.entry_points(_HERE, without=_NOT_METRICS), "metric", _of_file, BadValue)
 
 
-def _load(point: metadata.EntryPoint) -> tuple[AnyMetric, ...]:
-    try:
-        loaded = point.load()
-    except Exception as error:
-        raise BadValue(
-            f'the metric plug-in "{point.name}" does not load: {error}', where=point.value, hint="mend or remove it"
-        ) from error
-    if point.module.startswith(_HERE + "."):
-        loaded = getattr(loaded, "METRICS", None) or getattr(loaded, "METRIC", ())
-    return (loaded,) if isinstance(loaded, Metric) else tuple(loaded)
+def _of_file(module: ModuleType) -> tuple[AnyMetric, ...]:
+    one: AnyMetric | None = getattr(module, "METRIC", None)
+    several: tuple[AnyMetric, ...] = getattr(module, "METRICS", () if one is None else (one,))
+    return several
 
 
 def all_metrics() -> dict[str, AnyMetric]:
