@@ -98,6 +98,21 @@ class ClassRows:
         """Which predicted row speaks for its sample, (n,) bool: the best score, ties to the class that comes first."""
         return _best_rows(self.predicted, self.classes)
 
+    def pairs(self) -> Pairs:
+        """What is said of each sample that has a true class."""
+        names = pa.array(self.classes)
+        said = self.predicted.filter(pa.array(self.answers()))
+        at = found_under(
+            self.truth["sample_id"].to_numpy(), said["sample_id"].to_numpy(), np.arange(said.num_rows, dtype=np.int64)
+        )
+        there = at >= 0
+        codes, ids, scores = pc.index_in(said["label"], value_set=names).to_numpy(), said["id"].to_numpy(), _score(said)
+        none = np.full(len(at), -1, np.int64)
+        predicted, predicted_id, score = none.copy(), none.copy(), np.full(len(at), -np.inf)
+        predicted[there], predicted_id[there], score[there] = codes[at[there]], ids[at[there]], scores[at[there]]
+        truth = pc.index_in(self.truth["label"], value_set=names).to_numpy().astype(np.int64)
+        return Pairs(truth, self.truth["id"].to_numpy(), predicted, predicted_id, score)
+
     def right(self) -> AnyArray:
         """Which predicted rows name a class that their sample has, (n,) bool."""
         key, true_key = (self.sample_class(table)["key"].to_numpy() for table in (self.predicted, self.truth))
@@ -107,6 +122,17 @@ class ClassRows:
         """The table with a number of sample and class, `key`."""
         code = pc.index_in(table["label"], value_set=pa.array(self.classes)).to_numpy()
         return table.append_column("key", pa.array(table["sample_id"].to_numpy() * len(self.classes) + code))
+
+
+class Pairs(NamedTuple):
+    """A true row and what is said of its sample, (n,) each: classes by number, ids of rows; -1 and a score of -inf
+    where nothing is said."""
+
+    truth: AnyArray
+    truth_id: AnyArray
+    predicted: AnyArray
+    predicted_id: AnyArray
+    score: FloatArray
 
 
 def class_rows(question: Question) -> ClassRows:

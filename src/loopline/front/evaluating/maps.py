@@ -122,6 +122,16 @@ def measure_segmentation(question: Question) -> Answer:
         matches=together,
         confusion=report.confusion,
         weighed=lambda: weighed_maps(np.array(samples, np.int64), pictures, classes),
+        by_picture=lambda: _by_picture(samples, pictures),
+    )
+
+
+def _by_picture(samples: list[int], pictures: list[Picture]) -> tuple[IntArray, IntArray, IntArray]:
+    nothing = np.zeros(0, np.int64)
+    return (
+        np.repeat(np.array(samples, np.int64), [len(one.cell) for one in pictures]),
+        np.concatenate([nothing, *(one.cell for one in pictures)]),
+        np.concatenate([nothing, *(one.pixels for one in pictures)]),
     )
 
 

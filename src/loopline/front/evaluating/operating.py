@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from loopline.errors import BadValue
 from loopline.front.evaluating.judged import Judged
+from loopline.front.evaluating.labels import class_rows
 from loopline.front.evaluating.thresholds import Scored, scored
 from loopline.metrics._arrays import AnyArray, FloatArray, IntArray
 from loopline.metrics._matching import match
@@ -46,7 +47,8 @@ class ScoreBins:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MixUps:
-    """n pairs of a true object and a prediction, matched whatever their class; k is the background.
+    """n pairs of a true object and a prediction, matched whatever their class, or of what a sample is and what is said of
+    it; k is the background, or no answer.
 
     row     (n,) int32 class of the object, k: nothing is there · column (n,) int32 class of the prediction, k: missed
     score   (n,) float64, of the prediction; -inf where there is none
@@ -116,10 +118,16 @@ def bin_of(score: FloatArray, low: float, high: float) -> IntArray:
 
 
 def mix_ups(evaluation: Judged) -> MixUps:
-    """Who is taken for whom. Measures the evaluation's snapshot again. Raises BadValue where it counts no confusion."""
+    """Who is taken for whom. Measures the evaluation's snapshot again. Raises BadValue where it counts no confusion of
+    objects or classes."""
     record = evaluation.record
+    if record.protocol == "classification":
+        return _mixed_classes(evaluation)
     if record.task != "detection" or record.confusion is None:
-        raise BadValue(f"{record.key} counts no confusion of objects", hint="an evaluation by COCO's protocol does")
+        raise BadValue(
+            f"{record.key} counts no confusion of objects",
+            hint="an evaluation by COCO's protocol does, and one of a class for each sample",
+        )
     matched = evaluation.measured.matched
     most = int(np.diff(matched.predicted.offsets).max(initial=1))
     loose = match(
@@ -144,4 +152,18 @@ def mix_ups(evaluation: Judged) -> MixUps:
         np.concatenate((predicted.scores()[hit], predicted.scores()[wrong], np.full(len(missed), -np.inf))),
         np.concatenate((truth.object_id[of], alone, truth.object_id[missed])),
         np.concatenate((predicted.object_id[hit], predicted.object_id[wrong], none)),
+    )
+
+
+def _mixed_classes(evaluation: Judged) -> MixUps:
+    classes = evaluation.record.classes
+    found = class_rows(evaluation.question).pairs()
+    column = np.where(found.predicted < 0, len(classes), found.predicted)
+    return MixUps(
+        tuple(classes),
+        found.truth.astype(np.int32),
+        column.astype(np.int32),
+        found.score,
+        found.truth_id,
+        found.predicted_id,
     )

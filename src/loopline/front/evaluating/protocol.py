@@ -46,6 +46,7 @@ class Answer:
     report   the full report in memory, for what is computed from it · matches: see `runs.records`
     slices   the numbers of some parts; None: each part is measured like a whole, on its samples
     weighed  what resampling needs; None: the numbers of this protocol do not resample
+    by_picture  of class maps: sample id, cell (row * (k + 1) + column) and pixels of what no picture has 0 of, (n,) each
     ranked   by class, whether each sample has it and its score there, (n,) each; None: not every sample has scores
     """
 
@@ -63,6 +64,7 @@ class Answer:
     dropped: Mapping[str, int] = field(default_factory=dict)
     slices: Callable[[Sequence[Part]], list[SliceNumbers]] | None = None
     weighed: Callable[[], Weighed] | None = None
+    by_picture: Callable[[], tuple[IntArray, IntArray, IntArray]] | None = None
     ranked: Callable[[], Mapping[str, tuple[BoolArray, FloatArray]]] | None = None
 
 

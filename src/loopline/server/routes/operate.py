@@ -10,7 +10,9 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 
+from loopline.errors import BadValue
 from loopline.front.evaluating import operating, stored
+from loopline.front.evaluating.behind import behind, counts_samples
 from loopline.front.evaluating.slicing import parts_of
 from loopline.server.frames import MEDIA_TYPE, frame
 from loopline.server.library import Shown
@@ -23,7 +25,7 @@ MOST_IDS: Final = 2_000
 
 
 class CellOut(Struct):
-    """ids: of objects of `field`, the first MOST_IDS."""
+    """ids: of objects of `field`, or of samples where it is empty, the first MOST_IDS; `objects` counts all."""
 
     field: str
     objects: int
@@ -73,14 +75,24 @@ def cell(
     name: DatasetName,
     key: FromPath[str],
     row: Annotated[int, QueryParameter(ge=0, le=65_535, description="the true class; after the last: none")],
-    column: Annotated[int, QueryParameter(ge=0, le=65_535, description="the predicted class; after the last: none")],
-    least: Annotated[float, QueryParameter(description="predictions with less do not count")] = float("-inf"),
+    column: Annotated[
+        int | None,
+        QueryParameter(ge=0, le=65_535, description="the predicted class; after the last: none; left out: all others"),
+    ] = None,
+    least: Annotated[float | None, QueryParameter(description="predictions with less do not count")] = None,
 ) -> CellOut:
-    """The objects behind one cell of the confusion matrix."""
+    """The objects behind one cell of the confusion matrix; the samples, those with most pixels first, of class maps."""
     shown = shelf.shown(name)
-    of_truth, ids = _mix_ups(shown, key).cell(row, column, least)
-    record = stored.evaluation(shown.lake, key).record
-    return CellOut(record.truth if of_truth else record.predicted, len(ids), np.sort(ids)[:MOST_IDS].tolist())
+    found = stored.evaluation(shown.lake, key)
+    if counts_samples(found):
+        kept = shown.resident.kept.get(("behind", *_token(shown, key)), lambda: behind(found))
+        samples = kept.cell(row, column, least)
+        return CellOut("", len(samples), samples[:MOST_IDS].tolist())
+    if column is None:
+        raise BadValue(f"a cell of {key} has a row and a column", hint="name the predicted class, too")
+    of_truth, ids = _mix_ups(shown, key).cell(row, column, float("-inf") if least is None else least)
+    field = found.record.truth if of_truth else found.record.predicted
+    return CellOut(field, len(ids), np.sort(ids)[:MOST_IDS].tolist())
 
 
 @post("/api/d/{name:str}/evaluations/{key:str}/slices", status_code=200, sync_to_thread=True)
