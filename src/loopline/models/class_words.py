@@ -10,18 +10,16 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from loopline.models.card import Card, TextInput
+from loopline.models.card import TextInput
 from loopline.models.carded import CardModel, unit
 from loopline.models.inputs import Prepared
-from loopline.models.onnx import OnnxModel
 from loopline.models.pictures import crop
 from loopline.models.protocol import About, Float32, Picture, f32
-from loopline.models.text import TextTower, tower_of
+from loopline.models.text import TextTower
 
 
 class ClassWords:
@@ -75,18 +73,3 @@ class ClassWords:
 
     def embed_text(self, texts: Sequence[str]) -> Float32:
         return self._tower.embed(texts)
-
-
-def load(
-    card: Card,
-    weights: Path,
-    text_weights: Path,
-    tokenizer: Path,
-    *,
-    min_score: float | None = None,
-    threads: int | None = None,
-) -> ClassWords:
-    """What a card with `[text] through = "classes"` describes. Raises MissingDependency, ModelError."""
-    classifier = OnnxModel(card, weights, min_score=min_score, threads=threads)
-    assert card.text is not None
-    return ClassWords(classifier, tower_of(card, text_weights, tokenizer, threads), card.text)

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from loopline.errors import ModelError, near
-from loopline.models import class_words
-from loopline.models import text as text_pair
 from loopline.models.card import Card, read_card
+from loopline.models.class_words import ClassWords
 from loopline.models.histogram import Histogram
 from loopline.models.onnx import OnnxModel
 from loopline.models.protocol import Embedder, Predictor
+from loopline.models.text import PairModel, TextTower
 
 Model: TypeAlias = "Predictor | Embedder"
 
@@ -109,8 +109,10 @@ def load(name: str | os.PathLike[str], *, min_score: float | None = None, thread
     if found.text is None:
         return OnnxModel(found, weights, min_score=min_score, threads=threads)
     words, tokenizer = _here(found, found.text.weights), _here(found, found.text.tokenizer)
-    pair = class_words.load if found.text.through else text_pair.load
-    return pair(found, weights, words, tokenizer, min_score=min_score, threads=threads)
+    tower = TextTower(found.text, words, tokenizer, name=found.name, threads=threads)
+    if found.text.through:
+        return ClassWords(OnnxModel(found, weights, min_score=min_score, threads=threads), tower, found.text)
+    return PairModel(found, weights, tower, min_score=min_score, threads=threads)
 
 
 def _here(found: Card, name: str) -> Path:

@@ -104,23 +104,3 @@ class PairModel(OnnxModel):
                 hint="name the projected output of each half as its tensor",
             )
         return vectors
-
-
-def load(
-    card: Card,
-    weights: Path,
-    text_weights: Path,
-    tokenizer: Path,
-    *,
-    min_score: float | None = None,
-    threads: int | None = None,
-) -> PairModel:
-    """The pair that a card with [text] describes. Raises MissingDependency, ModelError."""
-    return PairModel(
-        card, weights, tower_of(card, text_weights, tokenizer, threads), min_score=min_score, threads=threads
-    )
-
-
-def tower_of(card: Card, weights: Path, tokenizer: Path, threads: int | None) -> TextTower:
-    assert card.text is not None
-    return TextTower(card.text, weights, tokenizer, name=card.name, threads=threads)
