@@ -26,7 +26,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "In and out": {"add": "transfer:add", "export": "transfer:export", "zoo": "zoo:zoo"},
     "Look": {"app": "app:app", "query": "look:query", "facets": "look:facets", "histogram": "look:histogram"},
-    "Find": {"similar": "find:similar", "find": "find:find"},
+    "Find": {"similar": "similar:similar", "find": "find:find"},
     "Models": {"models": "models:models", "predict": "models:predict", "embed": "models:embed"},
     "Change": {
         "tag": "change:tag",

@@ -1,31 +1,16 @@
-"""What the data say about themselves: find, similar."""
+"""What the data say about themselves: find. Its queues are next door, in find_queues.py."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 import loopline as ll
-from loopline.cli import _render
-from loopline.cli._command import (
-    Function,
-    command,
-    dataset_argument,
-    epilog,
-    limit_option,
-    long_work,
-    viewed,
-    where_option,
-)
-from loopline.cli._render import Grid
+from loopline.cli._command import command, dataset_argument, epilog, limit_option, long_work, viewed, where_option
+from loopline.cli._found import into_option, key_option, show, tag_option
+from loopline.cli.find_queues import disagreement, hard, uncertain
 
-if TYPE_CHECKING:
-    from loopline.front.finding.result import Found
-
-_key = click.option("--key", metavar="KEY", help="The embedding; may be left out where there is only one.")
-_tag = click.option("--tag", metavar="TAG", help="Also tag what was found.")
 _least = click.option(
     "--least", type=float, metavar="SHARE", help="Likeness from which on two are the same [default: 0.97; looks: 0.94]."
 )
@@ -36,10 +21,6 @@ _by = click.option(
     metavar="HOW",
     help="content (the same bytes), looks (resized or recompressed too), or the key of an embedding.",
 )
-
-
-def _into(default: str) -> Callable[[Function], Function]:
-    return click.option("--into", default=default, show_default=True, metavar="COLUMN", help="The column to write.")
 
 
 @click.group(
@@ -63,7 +44,7 @@ def find() -> None:
 @dataset_argument
 @where_option()
 @click.option("--again", is_flag=True, help="Look at pictures again that were measured before.")
-@_tag
+@tag_option
 @limit_option()
 def quality(name: str, where: str | None, again: bool, tag: str | None, limit: int, as_json: bool) -> None:
     """Dark, bright, blurred or empty pictures, and odd sizes.
@@ -73,7 +54,7 @@ def quality(name: str, where: str | None, again: bool, tag: str | None, limit: i
     ds = ll.open(name)
     with long_work(quiet=as_json) as work:
         found = ds.find.quality(where=viewed(ds, where), again=again, **work)
-    _show(ds, found, tag, limit, as_json)
+    show(ds, found, tag, limit, as_json)
 
 
 @command(
@@ -115,34 +96,34 @@ def duplicates(
     with long_work(quiet=as_json) as work:
         found = ds.find.duplicates(by, least=least, keep=keep, where=viewed(ds, where), into=into, **work)
     deleted = ds.delete(found.spare) if delete and found.spare is not None else 0
-    _show(ds, found, None if delete else tag, limit, as_json, deleted=deleted)
+    show(ds, found, None if delete else tag, limit, as_json, deleted=deleted)
 
 
 @command("leaks", examples=["loopline find leaks masks", "loopline find leaks masks --by looks --tag leak"])
 @dataset_argument
 @_by
 @_least
-@_tag
+@tag_option
 @limit_option()
 def leaks(name: str, by: str, least: float | None, tag: str | None, limit: int, as_json: bool) -> None:
     """Samples that have a double in another split."""
     ds = ll.open(name)
     with long_work(quiet=as_json) as work:
         found = ds.find.leaks(by, least=least, **work)
-    _show(ds, found, tag, limit, as_json)
+    show(ds, found, tag, limit, as_json)
 
 
 def _scored(verb: str, column: str, help_: str) -> click.Command:
     @command(verb, examples=[f"loopline find {verb} masks", f"loopline find {verb} masks --key clip --into {column}"])
     @dataset_argument
-    @_key
-    @_into(column)
+    @key_option
+    @into_option(column)
     @limit_option()
     def scored(name: str, key: str | None, into: str, limit: int, as_json: bool) -> None:
         ds = ll.open(name)
         with long_work(quiet=as_json) as work:
             found = getattr(ds.find, verb)(key, into=into, progress=work["progress"])
-        _show(ds, found, None, limit, as_json)
+        show(ds, found, None, limit, as_json)
 
     scored.help = help_
     return scored
@@ -162,7 +143,7 @@ typical = _scored("typical", "typicality", "How like its neighbours each sample 
 )
 @dataset_argument
 @click.argument("count", type=click.IntRange(min=1))
-@_key
+@key_option
 @click.option(
     "--how",
     type=click.Choice(["far", "typical"]),
@@ -173,7 +154,7 @@ typical = _scored("typical", "typicality", "How like its neighbours each sample 
 @where_option("Only take samples that meet this condition.")
 @click.option("--already", metavar="EXPR", help="Samples that are taken already, such as labelled ones.")
 @click.option("--seed", type=int, default=0, show_default=True)
-@_tag
+@tag_option
 @limit_option()
 def coreset(
     name: str,
@@ -194,136 +175,7 @@ def coreset(
         found = ds.find.coreset(
             count, key, how=how, where=inside, already=already, seed=seed, progress=work["progress"]
         )
-    _show(ds, found, tag, limit, as_json)
-
-
-@command(
-    "hard",
-    examples=[
-        "loopline find hard masks 200 --failures \"ground_truth.any(ev1.outcome == 'fn')\" --pool \"split == 'new'\" --tag to-label"
-    ],
-)
-@dataset_argument
-@click.argument("count", type=click.IntRange(min=1))
-@click.option("--failures", required=True, metavar="EXPR", help="Samples on which the model fails.")
-@click.option("--pool", required=True, metavar="EXPR", help="Samples to choose from.")
-@_key
-@click.option(
-    "--diversity", type=float, default=0.3, show_default=True, help="0: by likeness alone; towards 1: varied."
-)
-@_tag
-@limit_option()
-def hard(
-    name: str,
-    count: int,
-    failures: str,
-    pool: str,
-    key: str | None,
-    diversity: float,
-    tag: str | None,
-    limit: int,
-    as_json: bool,
-) -> None:
-    """Samples of a pool that are most like what fails."""
-    ds = ll.open(name)
-    found = ds.find.hard(ds.where(failures), ds.where(pool), count, key, diversity=diversity)
-    _show(ds, found, tag, limit, as_json)
-
-
-def _only_a_queue(tag: str | None, count: int | None) -> None:
-    if tag is not None and count is None:
-        raise click.UsageError("--tag needs --count: every sample has a value")
-
-
-def _queue(function: Function) -> Function:
-    for option in (
-        where_option(),
-        click.option("--count", type=click.IntRange(min=1), help="Only so many: a queue to label."),
-        click.option("--key", metavar="KEY", help="With --count: varied by this embedding."),
-        click.option("--diversity", type=float, default=0.3, show_default=True, help="0: by the value alone."),
-    ):
-        function = option(function)
-    return function
-
-
-@command(
-    "uncertain",
-    examples=[
-        "loopline find uncertain masks predictions",
-        "loopline find uncertain masks predictions --measure margin --over mean --count 200 --key clip --tag to-label",
-    ],
-)
-@dataset_argument
-@click.argument("field", default="predictions")
-@click.option("--measure", type=click.Choice(["entropy", "margin", "least"]), default="entropy", show_default=True)
-@click.option(
-    "--over", type=click.Choice(["max", "mean"]), default="max", show_default=True, help="Of a picture's objects."
-)
-@_queue
-@_into("uncertainty")
-@_tag
-@limit_option()
-def uncertain(
-    name: str,
-    field: str,
-    measure: Any,
-    over: Any,
-    where: str | None,
-    count: int | None,
-    key: str | None,
-    diversity: float,
-    into: str,
-    tag: str | None,
-    limit: int,
-    as_json: bool,
-) -> None:
-    """How unsure a model is of each sample, in a column."""
-    ds = ll.open(name)
-    _only_a_queue(tag, count)
-    found = ds.find.uncertain(
-        field,
-        measure=measure,
-        over=over,
-        where=viewed(ds, where),
-        count=count,
-        key=key,
-        diversity=diversity,
-        into=into,
-    )
-    _show(ds, found, tag, limit, as_json)
-
-
-@command(
-    "disagreement",
-    examples=["loopline find disagreement masks ground_truth predictions --count 100 --tag look-again"],
-)
-@dataset_argument
-@click.argument("truth", default="ground_truth")
-@click.argument("predicted", default="predictions")
-@_queue
-@_into("disagreement")
-@_tag
-@limit_option()
-def disagreement(
-    name: str,
-    truth: str,
-    predicted: str,
-    where: str | None,
-    count: int | None,
-    key: str | None,
-    diversity: float,
-    into: str,
-    tag: str | None,
-    limit: int,
-    as_json: bool,
-) -> None:
-    """How far predictions are from the truth, in a column."""
-    ds = ll.open(name)
-    _only_a_queue(tag, count)
-    found = ds.find.disagreement(
-        truth, predicted, where=viewed(ds, where), count=count, key=key, diversity=diversity, into=into
-    )
-    _show(ds, found, tag, limit, as_json)
+    show(ds, found, tag, limit, as_json)
 
 
 @command(
@@ -337,7 +189,7 @@ def disagreement(
 def balance(name: str, of: str, where: str | None, limit: int, as_json: bool) -> None:
     """How often each class, attribute or value is there."""
     ds = ll.open(name)
-    _show(ds, ds.find.balance(of, where=viewed(ds, where)), None, limit, as_json)
+    show(ds, ds.find.balance(of, where=viewed(ds, where)), None, limit, as_json)
 
 
 @command("rebalance", examples=["loopline find rebalance masks ground_truth.label --into repeat"])
@@ -346,7 +198,7 @@ def balance(name: str, of: str, where: str | None, limit: int, as_json: bool) ->
 @where_option()
 @click.option("--threshold", type=float, help="Share of samples below which a value counts as rare.")
 @click.option("--most", type=float, default=10.0, show_default=True, help="Draw no sample more often than this.")
-@_into("repeat")
+@into_option("repeat")
 @limit_option()
 def rebalance(
     name: str, of: str, where: str | None, threshold: float | None, most: float, into: str, limit: int, as_json: bool
@@ -354,12 +206,12 @@ def rebalance(
     """How often to draw each sample, so that rare ones count."""
     ds = ll.open(name)
     found = ds.find.rebalance(of, where=viewed(ds, where), threshold=threshold, most=most, into=into)
-    _show(ds, found, None, limit, as_json)
+    show(ds, found, None, limit, as_json)
 
 
 @command("map", examples=["loopline find map masks", "loopline find map masks --key clip --method pacmap"])
 @dataset_argument
-@_key
+@key_option
 @click.option(
     "--method",
     type=click.Choice(["pca", "pacmap", "umap"]),
@@ -378,7 +230,7 @@ def map_(
     ds = ll.open(name)
     with long_work(quiet=as_json) as work:
         found = ds.find.map(key, method=method, into=into, replace=replace, seed=seed, **work)
-    _show(ds, found, None, limit, as_json)
+    show(ds, found, None, limit, as_json)
 
 
 for _one in (
@@ -397,83 +249,3 @@ for _one in (
     map_,
 ):
     find.add_command(_one)
-
-
-@command(
-    "similar",
-    examples=[
-        "loopline similar masks outside.jpg --key clip --limit 50",
-        'loopline similar masks --text "a dog on a sofa" --key words',
-        "loopline similar masks 17 18 19 --where \"split == 'val'\"",
-    ],
-)
-@dataset_argument
-@click.argument("to", nargs=-1, metavar="[ID|FILE]...")
-@click.option("--text", metavar="WORDS", help="Words instead, where the model of the embedding knows words.")
-@_key
-@where_option("Only among samples that meet this condition.")
-@_tag
-@limit_option()
-def similar(
-    name: str,
-    to: tuple[str, ...],
-    text: str | None,
-    key: str | None,
-    where: str | None,
-    tag: str | None,
-    limit: int,
-    as_json: bool,
-) -> None:
-    """What is most like a sample, an object, a file, or words.
-
-    Numbers are ids; anything else is a file.
-    """
-    ds = ll.open(name)
-    ids = [int(part) for part in to if part.isdecimal()]
-    asked: Any = None if not to else ids if len(ids) == len(to) else " ".join(to)
-    within = ds.where(where) if where else None
-    found = ds.similar(asked, text=text, key=key, within=within, limit=limit or len(ds))
-    if tag is not None and len(found):
-        ds.tag(found.view, tag)
-    rows = found.to_arrow()
-    if as_json:
-        _render.document(
-            {"key": found.key, "recall": found.recall, "seconds": found.cost.seconds, "rows": rows.to_pylist()}
-        )
-        return
-    _render.grid(_grid(rows.to_pylist(), rows.column_names))
-    _render.note(f"{len(found)} by {found.key}, {found.cost.seconds:.2f} s")
-
-
-def _show(ds: ll.Dataset, found: Found, tag: str | None, limit: int, as_json: bool, *, deleted: int = 0) -> None:
-    from loopline.front.finding.result import Doubles
-
-    tagged = 0
-    which = found.spare if isinstance(found, Doubles) else found.view
-    if tag is not None and which is not None:
-        tagged = ds.tag(which, tag)
-    if as_json:
-        said = {**found.to_json(), "tagged": tagged}
-        if isinstance(found, Doubles):
-            said |= {"groups": found.groups, "deleted": deleted}
-        _render.document(said)
-        return
-    rows = found.table.slice(0, limit) if limit else found.table
-    _render.line(found.title)
-    if len(rows):
-        _render.grid(_grid(rows.to_pylist(), rows.column_names))
-    parts = [f"{len(rows):,} of {_render.counted(len(found), 'row')}"]
-    if isinstance(found, Doubles):
-        parts.append(_render.counted(found.groups, "group"))
-    if found.columns:
-        parts.append(f"written: {', '.join(found.columns)}")
-    parts += [f"{tagged:,} tagged {tag}"] if tagged else []
-    parts += [f"{deleted:,} deleted"] if deleted else []
-    parts.append(f"{found.cost.seconds:.2f} s, at most {found.cost.peak_bytes / 2**20:,.0f} MiB")
-    _render.note("; ".join(parts))
-    for problem in found.problems:
-        _render.note(f"problem: {problem}")
-
-
-def _grid(rows: list[dict[str, Any]], names: list[str]) -> Grid:
-    return Grid(names, [[row[name] for name in names] for row in rows])
