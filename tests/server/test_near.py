@@ -18,7 +18,7 @@ def test_around_walks_the_view_in_its_order(ds: ll.Dataset, browser: Browser) ->
         assert found["ids"] == ids[found["offset"] : found["offset"] + 3]
         assert one in found["ids"]
     outside = int(ds.where("weather == 'rain'").ids()[0])
-    assert browser.post("around", id=outside, view=spec) == {"position": None, "offset": 0, "ids": []}
+    assert browser.post("around", id=outside, view=spec) == {"position": None, "offset": 0, "ids": [], "of": len(ids)}
 
 
 def test_around_walks_the_samples_of_objects(ds: ll.Dataset, browser: Browser) -> None:

@@ -11,7 +11,43 @@ const counts = (text) => page.waitForFunction((wanted) => document.querySelector
 const rail = (label) => page.locator("nav[aria-label=Pages] a", { hasText: label }).click();
 const few = async (most = 600) => assert.ok((await page.locator("body *").count()) < most, `${await page.locator("body *").count()} elements`);
 
+const picture = (name) => page.getByRole("region", { name: "Picture" }).getByRole("heading", { name }).waitFor();
+const left = () => page.waitForURL((url) => !/\/s\//.test(url.pathname));
+
 try {
+  await step("keys that are pressed before the viewer's code is there are not lost", async () => {
+    await page.route(/assets\/Sample-.*\.js$/, (route) => setTimeout(() => void route.continue(), 700));
+    await page.goto(`${base}/d/shapes`);
+    await tiles().first().dblclick();
+    await page.waitForURL(/\/s\//);
+    await page.keyboard.press("Escape");
+    await left();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/\/s\//);
+    await page.keyboard.press("j");
+    await page.keyboard.press("j");
+    await picture("02.png");
+    assert.equal(await page.locator("p.count").evaluate((one) => one.closest("[inert]") !== null), true);
+    await page.keyboard.press("ArrowLeft");
+    await picture("01.png");
+    await page.keyboard.press("Escape");
+    await left();
+    await page.locator("[data-grid]:focus").waitFor();
+    await page.getByRole("complementary", { name: "Inspector" }).getByText("2 / 24").waitFor();
+    await page.unroute(/assets\/Sample-.*\.js$/);
+  });
+  await step("what is next to the focused sample is told for each view", async () => {
+    const told = page.getByRole("complementary", { name: "Inspector" }).locator(".place");
+    await page.getByRole("button", { name: /^disc/ }).click();
+    await told.getByText("1 / 12", { exact: true }).waitFor();
+    await page.keyboard.press("k"); // nothing before it
+    await page.keyboard.press("j");
+    await told.getByText("2 / 12", { exact: true }).waitFor();
+    await page.goto(`${base}/d/shapes?at=20`);
+    await told.getByText("21 / 24", { exact: true }).waitFor(); // ids begin with 0
+    await page.keyboard.press("j");
+    await told.getByText("22 / 24", { exact: true }).waitFor();
+  });
   await step("a sample opens from the grid, the next follows, and Escape goes back to its tile", async () => {
     await page.goto(`${base}/d/shapes`);
     await counts("24");

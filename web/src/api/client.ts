@@ -3,6 +3,7 @@ import type { Frame } from "./frame";
 import { thumbReader, type Thumb } from "./thumbs";
 import { httpTransport, type Transport } from "./transport";
 import type {
+  AroundAnswer,
   CheckAnswer,
   Completion,
   CrossAnswer,
@@ -57,6 +58,9 @@ export const api = {
     current.json<Completion[]>("POST", at(name, "/complete"), objects ? { text, cursor, objects } : { text, cursor }, signal),
   sample: (name: string, id: number, snapshot: number | null, signal?: AbortSignal, evaluation?: string) =>
     current.json<SampleDetail>("GET", at(name, `/sample/${id}${asked({ snapshot, evaluation })}`), undefined, signal),
+  /** The samples before and after one in a view; `of`: how many it has. */
+  around: (name: string, view: ViewSpec, id: number, count: number, signal?: AbortSignal) =>
+    current.json<AroundAnswer>("POST", at(name, "/around"), { view, id, count }, signal),
   edit: (name: string, verb: "tag" | "untag" | "set" | "delete" | "edit" | "undo", body: unknown) =>
     current.json<EditAnswer>("POST", at(name, `/${verb}`), body),
   views: (name: string) => current.json<SavedView[]>("GET", at(name, "/views")),

@@ -16,6 +16,7 @@ export type Answers = [
   Fits<Sent<Server["ViewOut"]>, app.ViewAnswer>,
   Fits<Sent<Server["Facet"]>, app.FacetAnswer>,
   Fits<Sent<Server["Cross"]>, app.CrossAnswer>,
+  Fits<Sent<Server["AroundOut"]>, app.AroundAnswer>,
   Fits<Sent<Server["CheckOut"]>, app.CheckAnswer>,
   Fits<Sent<Server["Offer"]>, app.Completion>,
   Fits<Sent<Server["Changed"]>, app.EditAnswer>,

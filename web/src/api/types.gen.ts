@@ -343,7 +343,7 @@ export interface paths {
         };
         /**
          * Cell
-         * @description The objects behind one cell of the confusion matrix.
+         * @description The objects behind one cell of the confusion matrix; the samples, those with most pixels first, of class maps.
          */
         readonly get: operations["cell"];
         readonly put?: never;
@@ -1162,6 +1162,7 @@ export interface components {
         /** AroundOut */
         readonly AroundOut: {
             readonly ids: readonly number[];
+            readonly of: number;
             readonly offset: number;
             readonly position: number | null;
         };
@@ -2543,10 +2544,10 @@ export interface operations {
     readonly cell: {
         readonly parameters: {
             readonly query: {
-                /** @description the predicted class; after the last: none */
-                readonly column: number;
+                /** @description the predicted class; after the last: none; left out: all others */
+                readonly column?: number | null;
                 /** @description predictions with less do not count */
-                readonly least?: number;
+                readonly least?: number | null;
                 /** @description the true class; after the last: none */
                 readonly row: number;
             };

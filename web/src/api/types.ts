@@ -152,6 +152,14 @@ export interface CrossAnswer {
   readonly field: string;
 }
 
+/** `ids` of samples begin at `offset` in the view of `of` samples; none where the sample asked for is not in it. */
+export interface AroundAnswer {
+  readonly position: number | null;
+  readonly offset: number;
+  readonly ids: readonly number[];
+  readonly of: number;
+}
+
 /** What is said of a condition while it is written: `error` why it cannot be asked, or hints at likely slips. */
 export interface CheckAnswer {
   readonly hints: readonly { readonly what: string; readonly column: number }[];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Commands } from "./commands.svelte";
-import { keyName, keyReader } from "./keys";
+import { heldKeys, keyName, keyReader } from "./keys";
 
 const press = (key: string, more: Partial<KeyboardEvent> = {}) => keyName({ key, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false, ...more });
 const run = () => {};
@@ -11,6 +11,7 @@ describe("the name of a press", () => {
     expect(press("K", { metaKey: true, shiftKey: true })).toBe("Mod+Shift+k");
     expect(press("?", { shiftKey: true })).toBe("?");
     expect(press("Escape", { shiftKey: true })).toBe("Shift+Escape");
+    expect(press(" ", { shiftKey: true })).toBe("Shift+Space");
   });
 });
 
@@ -36,5 +37,21 @@ describe("the table of keys", () => {
   it("lets a page's key hide the shell's", () => {
     const page: Commands = { ...table, own: { label: "Own", group: "", keys: ["e"], run } };
     expect(keyReader().press("e", page, 0).command?.label).toBe("Own");
+  });
+});
+
+describe("keys pressed before their page is there", () => {
+  it("are given in their order, once", () => {
+    const keys = heldKeys();
+    keys.hold("j", 0);
+    keys.hold("k", 10);
+    expect(keys.take(20)).toEqual(["j", "k"]);
+    expect(keys.take(30)).toEqual([]);
+  });
+  it("are forgotten when the page is long in coming: the reader thinks of something else by then", () => {
+    const keys = heldKeys();
+    keys.hold("j", 0);
+    keys.hold("k", 5000);
+    expect(keys.take(6000)).toEqual(["k"]);
   });
 });

@@ -27,11 +27,15 @@ class AroundIn(Struct, forbid_unknown_fields=True):
 
 
 class AroundOut(Struct):
-    """position: of the sample in the view, null where it is not in it; `ids` begin at `offset`."""
+    """position: of the sample in the view, null where it is not in it; `ids` begin at `offset`.
+
+    of   samples in the view
+    """
 
     position: int | None
     offset: int
     ids: list[int]
+    of: int
 
 
 class SimilarIn(Struct, forbid_unknown_fields=True):
@@ -62,10 +66,10 @@ def around(shelf: Given, name: DatasetName, data: JSONBody[AroundIn]) -> AroundO
     ids = view.samples().ids() if isinstance(view, ObjectView) else asked.ids()
     found = np.flatnonzero(ids == data.id)
     if not len(found):
-        return AroundOut(None, 0, [])
+        return AroundOut(None, 0, [], len(ids))
     at = int(found[0])
     offset = max(0, min(at - data.count // 2, len(ids) - data.count))
-    return AroundOut(at, offset, ids[offset : offset + data.count].tolist())
+    return AroundOut(at, offset, ids[offset : offset + data.count].tolist(), len(ids))
 
 
 @post("/api/d/{name:str}/similar", status_code=200, sync_to_thread=True)
