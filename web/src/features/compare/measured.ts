@@ -27,7 +27,7 @@ export interface Evaluation extends EvaluationLine {
   readonly slices: readonly { readonly name: string; readonly numbers: Numbers }[];
   readonly intervals: Readonly<Record<string, Interval>>;
   readonly thresholds: readonly number[];
-  readonly settings: { readonly iou?: number };
+  readonly settings: { readonly iou?: number; readonly options?: { readonly threshold?: number } };
 }
 
 export interface Interval {
@@ -102,18 +102,29 @@ export function numberRows(now: EvaluationLine, before: EvaluationLine | undefin
 }
 
 /** What is a count and no share: how many objects or samples took part. */
-const AMOUNTS = new Set(["truths", "samples", "predictions", "n"]);
+const AMOUNTS = new Set(["truths", "samples", "predictions", "n", "pictures", "videos", "support", "true", "tp", "fp", "fn", "idsw", "frag", "mt", "pt", "ml"]);
+export const isAmount = (name: string): boolean => AMOUNTS.has(name);
 
-/** The number of a class or slice that says most: the main one, or the first that is no amount. */
+/** The number of a class or slice that says most: the main one, one that weighs both kinds of mistakes, or the first that is no amount. */
 export function leading(numbers: Numbers | undefined, main: string): string {
   if (!numbers) return main;
-  return main in numbers ? main : (Object.keys(numbers).find((name) => !AMOUNTS.has(name)) ?? main);
+  return [main, "AP", "f1"].find((name) => name in numbers) ?? Object.keys(numbers).find((name) => !isAmount(name)) ?? main;
 }
+
+/** How much there is of a class or slice. */
+export function amountOf(numbers: Numbers): number | null {
+  const [tp, fn] = [numbers["tp"], numbers["fn"]];
+  return numbers["truths"] ?? numbers["support"] ?? numbers["samples"] ?? (typeof tp === "number" && typeof fn === "number" ? tp + fn : null);
+}
+
+/** The score that yes was said from, where the evaluation itself has such a threshold; else all scores count. */
+export const measuredFrom = (of: Evaluation): number | null =>
+  of.protocol === "binary" || of.protocol === "multilabel" ? (of.settings.options?.threshold ?? 0.5) : null;
 
 /** .412, 12.3, 1,204: shares without the naught, as score boards print them. */
 export function share(value: number | null): string {
   if (value === null || !Number.isFinite(value)) return "—";
-  if (Math.abs(value) < 1) return value.toFixed(3).replace("0.", ".");
+  if (Math.abs(value) < 0.9995) return value.toFixed(3).replace("0.", ".");
   return Number.isInteger(value) ? (value === 1 ? "1.00" : value.toLocaleString("en")) : value.toFixed(2);
 }
 
@@ -186,4 +197,31 @@ export function scoreAt(points: readonly Scored[], recall: number): number | und
   let best = points[0];
   for (const one of points) if (best && Math.abs(one.recall - recall) < Math.abs(best.recall - recall)) best = one;
   return best?.score;
+}
+
+/** What each prediction, or class map, is judged by beside right and wrong. */
+export interface Fit {
+  readonly title: string;
+  readonly said: string;
+  readonly field: string;
+  readonly number: string;
+  readonly range?: readonly [number, number];
+}
+
+/** Where outcomes alone say little: by how much numbers are off, how well maps, segments and tracked boxes lie. */
+export function fitOf(of: EvaluationLine): Fit | null {
+  if (of.task === "regression") return { title: "How far off", said: "predicted − true", field: of.predicted, number: `${of.key}.off` };
+  const overlap = { said: "IoU", number: `${of.key}.iou`, range: [0, 1] as const };
+  if (of.task === "segmentation") return { title: "How alike the maps are", field: of.truth, ...overlap };
+  if (of.task === "panoptic" || of.task === "tracking") return { title: "How well the found ones lie", field: of.predicted, ...overlap };
+  return null;
+}
+
+/** Slices worth a try, which the protocol can measure. */
+export function suggestedSlices(of: EvaluationLine, columns: readonly string[]): string[] {
+  const known = (...names: readonly string[]): string[] => names.filter((name) => columns.includes(name));
+  const bySample = [...known("sequence", "split"), "width > 640"];
+  if (of.task === "tracking") return known("sequence", "split");
+  if (of.task === "detection") return ["label", "box.rel_area < 0.01", ...known("split"), "width > 640"];
+  return of.protocol === "classification" ? ["label", ...bySample] : bySample;
 }

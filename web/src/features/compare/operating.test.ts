@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readFrame, writeFrame } from "../../api/frame";
-import { bestBin, binOf, confusionAt, countsOf, type MixUps, point, pointsOf, readBins, type ScoreBins, scoreOf } from "./operating";
+import { bestBin, binOf, confusionAt, countsOf, type MixUps, point, pointsOf, readBins, type ScoreBins, scoreOf, yesOrNoAt } from "./operating";
 import { ordered, sums } from "./order";
 
 const bins: ScoreBins = {
@@ -53,6 +53,10 @@ describe("a confusion matrix at a threshold", () => {
   it("counts an object as missed when its prediction falls away, and a made up one not at all", () => {
     expect([...confusionAt(mixed, 0).values]).toEqual([4, 2, 0, 0, 3, 1, 5, 0, 0]);
     expect([...confusionAt(mixed, 2).values]).toEqual([4, 0, 2, 0, 0, 4, 0, 0, 0]);
+  });
+  it("of yes and no has all samples at any threshold", () => {
+    expect([...yesOrNoAt(bins, 3, 20).values]).toEqual([3, 7, 1, 9]);
+    for (const bin of [0, 1, 2, 3]) expect(yesOrNoAt(bins, bin, 20).values.reduce((a, b) => a + b)).toBe(20);
   });
   it("keeps the number of true objects at any threshold", () => {
     for (const bin of [0, 1, 2, 3]) expect([...sums(confusionAt(mixed, bin)).rows.slice(0, 2)]).toEqual([6, 4]);

@@ -105,6 +105,12 @@ export function confusionAt(of: MixUps, bin: number): Counts {
   return { size, values };
 }
 
+/** Yes and no at a bin: the first class is what is asked for, the second its absence. */
+export function yesOrNoAt(of: ScoreBins, bin: number, samples: number): Counts {
+  const { tp, fp, fn } = pointsOf(of)[bin] ?? point(0, 0, 0);
+  return { size: 2, values: Uint32Array.of(tp, fn, fp, Math.max(0, samples - tp - fp - fn)) };
+}
+
 export function countsOf(rows: readonly (readonly number[])[]): Counts {
   const size = rows.length;
   const values = new Uint32Array(size * size);

@@ -41,6 +41,8 @@ export interface Cell {
 }
 
 export const MOST_CELL = 54;
+/** A cell less high than this has no name beside it. */
+export const LEAST_NAMED = 11;
 
 /** A cell of the screen as places in the order; null outside. */
 export function cellAt(place: MatrixPlace, size: number, px: number, py: number): Cell | null {
@@ -212,11 +214,12 @@ function totals(ctx: CanvasRenderingContext2D, shown: MatrixShown, place: Matrix
 
 function names(ctx: CanvasRenderingContext2D, shown: MatrixShown, place: MatrixPlace, over: Cell | null, look: MatrixLook, lines: Lines): void {
   const { left, top, side, cell, flat } = place;
+  if (left < LEAST_NAMED) return;
   ctx.font = "400 11px Inter, system-ui, sans-serif";
   ctx.textBaseline = "middle";
   const name = (i: number): string => shown.names[shown.order[i] ?? 0] ?? "";
   // Names that do not fit are told of the cell under the pointer alone.
-  const all = cell >= 11;
+  const all = cell >= LEAST_NAMED;
   const some = (i: number, pointed: number | undefined): boolean => all || i === pointed;
   ctx.save();
   ctx.beginPath();
