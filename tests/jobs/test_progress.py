@@ -112,6 +112,21 @@ def heeded_ctrl_c() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("heeded_ctrl_c")
+def test_a_stop_that_comes_while_a_pause_is_asked_for_does_not_wait() -> None:
+    stop = StopSignal()
+
+    class Interrupted(threading.Event):
+        def clear(self) -> None:
+            stop.request()  # as Ctrl-C, or another thread, may
+            super().clear()
+
+    stop._going = Interrupted()
+    stop.pause()
+    assert stop._going.is_set()
+    with pytest.raises(Stopped):
+        stop.check()
+
+
 def test_ctrl_c_asks_first_and_interrupts_when_pressed_again() -> None:
     before = signal.getsignal(signal.SIGINT)
     with stop_on_interrupt(StopSignal()) as stop:

@@ -32,8 +32,9 @@ class StopSignal:
 
     def pause(self) -> None:
         """Wait at the next look, until `go_on` or `request`."""
-        if not self._event.is_set():
-            self._going.clear()
+        self._going.clear()
+        if self._event.is_set():  # looked at last: a request may come between any two lines
+            self._going.set()
 
     def go_on(self) -> None:
         self._going.set()
