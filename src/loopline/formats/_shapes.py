@@ -142,19 +142,6 @@ def box_of_corners(flat: Sequence[float]) -> tuple[Box, float]:
     return (cx - w / 2, cy - h / 2, w, h), degrees
 
 
-def oval(box: Box, degrees: float, points: int = 36) -> list[float]:
-    """An ellipse that fills a turned box, as a flat polygon."""
-    x, y, w, h = box
-    cx, cy = x + w / 2, y + h / 2
-    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    flat = []
-    for step in range(points):
-        a = 2 * math.pi * step / points
-        dx, dy = w / 2 * math.cos(a), h / 2 * math.sin(a)
-        flat += [cx + dx * cos - dy * sin, cy + dx * sin + dy * cos]
-    return flat
-
-
 def placed_mask(crop: rle.MaskArray, left: int, top: int, width: int, height: int) -> bytes:
     """The blob of a picture's mask that is `crop` at (left, top) and empty elsewhere. Raises Fault where it leaves
     the picture."""
