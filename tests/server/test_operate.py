@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -86,3 +88,19 @@ def test_a_slice_is_measured_when_asked_for(judged: ll.Dataset, browser: Browser
     both = browser.post("evaluations/ev1/slices", text="weather")
     assert len(both) == 2
     assert browser.problem("evaluations/ev1/slices", text="wether")["detail"]
+
+
+def test_an_evaluation_takes_a_protocol_and_its_options(judged: ll.Dataset, browser: Browser) -> None:
+    job = browser.post(
+        "evaluations",
+        truth="truth",
+        predicted="predictions",
+        key="ev2",
+        protocol="voc2012",
+        options={"iou": 0.6},
+    )
+    while job["state"] == "running":
+        time.sleep(0.02)
+        job = browser.client.get(f"/api/jobs/{job['id']}").json()
+    assert job["result"] == {"evaluation": "ev2"}
+    assert judged.evaluation("ev2").record.settings["options"]["iou"] == 0.6

@@ -91,6 +91,7 @@ def start(shown: Shown, jobs: Jobs, asked: EvaluateIn) -> JobOut:
             slices=asked.slices,
             iou=asked.iou,
             replicates=asked.replicates,
+            options=asked.options,
         )
         progress.finish()
         return {"evaluation": found.key}

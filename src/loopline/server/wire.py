@@ -255,9 +255,17 @@ class TagCount(Struct):
     samples: int
 
 
+class KeptView(Struct, frozen=True, forbid_unknown_fields=True):
+    """`link`: what follows the `?` in the app's address of the view, which says how it is looked at; empty: not known."""
+
+    view: ViewSpec
+    link: Text = ""
+
+
 class SavedView(Struct):
     name: str
     view: ViewSpec
+    link: str = ""
     author: str = ""
     at: str = ""
 
@@ -445,6 +453,7 @@ class ChangeOut(Struct):
 class SaveViewIn(Struct, forbid_unknown_fields=True):
     name: Name
     view: ViewSpec
+    link: Text = ""
 
 
 # -- help while typing
@@ -530,6 +539,7 @@ class EvaluateIn(Struct, forbid_unknown_fields=True):
     slices: Annotated[tuple[Text, ...], Meta(max_length=200)] = ()
     iou: Annotated[float, Meta(gt=0, le=1)] = 0.5
     replicates: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    options: dict[str, Scalar] = {}  # of the protocol, by name; see docs/evaluation.md
 
 
 class CompareIn(Struct, forbid_unknown_fields=True):

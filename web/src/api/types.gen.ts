@@ -1379,6 +1379,9 @@ export interface components {
             /** @default 0.5 */
             readonly iou?: number;
             readonly key?: string | null;
+            readonly options?: {
+                readonly [key: string]: string | number | boolean | null;
+            };
             readonly predicted: string;
             readonly protocol?: string | null;
             /** @default 0 */
@@ -1633,11 +1636,15 @@ export interface components {
             readonly at?: string;
             /** @default  */
             readonly author?: string;
+            /** @default  */
+            readonly link?: string;
             readonly name: string;
             readonly view: components["schemas"]["ViewSpec"];
         };
         /** SaveViewIn */
         readonly SaveViewIn: {
+            /** @default  */
+            readonly link?: string;
             readonly name: string;
             readonly view: components["schemas"]["ViewSpec"];
         };
