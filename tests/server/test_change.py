@@ -14,6 +14,7 @@ import loopline as ll
 from loopline.errors import BadValue
 from loopline.server.jobs import Events, Jobs
 from loopline.store.reverting import revert
+from loopline.store.saved_views import save_view
 from tests.server.conftest import SAMPLES, Browser
 
 RAIN = {"view": {"where": "weather == 'rain'"}, "all": True}
@@ -142,7 +143,7 @@ def test_blame_names_who_and_what(ds: ll.Dataset, browser: Browser) -> None:
 def test_a_saved_view_comes_back_and_goes(ds: ll.Dataset, browser: Browser) -> None:
     spec = {"where": "weather == 'rain'", "sort": "-width"}
     browser.post("views", name="wet ones", view=spec)
-    browser.post("views", name="wet ones", view={**spec, "sort": "path"})
+    browser.post("views", name="wet ones", view={**spec, "sort": "path"}, link="q=weather&f=width%3Arange")
     (saved,) = browser.get("/views")
     assert (saved["name"], saved["view"]["sort"]) == ("wet ones", "path")
     assert browser.get()["views"] == [saved]
@@ -151,6 +152,12 @@ def test_a_saved_view_comes_back_and_goes(ds: ll.Dataset, browser: Browser) -> N
     assert browser.get("/views") == [saved]
     assert browser.client.delete(f"/api/d/{ds.name}/views/wet ones").status_code == 204
     assert browser.get("/views") == []
+
+
+def test_a_view_that_was_saved_before_links_were_kept_is_read(ds: ll.Dataset, browser: Browser) -> None:
+    save_view(ds.lake, "old", '{"where":"weather == \'rain\'"}')
+    (saved,) = browser.get("/views")
+    assert (saved["view"]["where"], saved["link"]) == ("weather == 'rain'", "")
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from loopline.server.wire import (
     ChangeOut,
     DiffOut,
     JobOut,
+    KeptView,
     LogLine,
     SavedView,
     Scalar,
@@ -179,15 +180,23 @@ def saved(shown: Shown) -> list[SavedView]:
     found = []
     for one in saved_views.saved_views(shown.lake):
         try:
-            spec = msgspec.json.decode(one.spec, type=ViewSpec)
+            kept = _kept(one.spec)
         except msgspec.MsgspecError:
             continue
-        found.append(SavedView(one.name, spec, one.author, stamp(one.at)))
+        found.append(SavedView(one.name, kept.view, kept.link, one.author, stamp(one.at)))
     return found
 
 
-def save(shown: Shown, name: str, view: ViewSpec) -> SavedView:
+def _kept(text: str) -> KeptView:
+    """Early ones are the view alone, without a link."""
+    try:
+        return msgspec.json.decode(text, type=KeptView)
+    except msgspec.ValidationError:
+        return KeptView(msgspec.json.decode(text, type=ViewSpec))
+
+
+def save(shown: Shown, name: str, kept: KeptView) -> SavedView:
     """Raises BadValue, Located for a view that cannot be asked."""
-    shown.ask(view)
-    saved_views.save_view(shown.lake, name, msgspec.json.encode(view).decode())
+    shown.ask(kept.view)
+    saved_views.save_view(shown.lake, name, msgspec.json.encode(kept).decode())
     return next(one for one in saved(shown) if one.name == name)

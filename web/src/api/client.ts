@@ -64,7 +64,7 @@ export const api = {
   edit: (name: string, verb: "tag" | "untag" | "set" | "delete" | "edit" | "undo", body: unknown) =>
     current.json<EditAnswer>("POST", at(name, `/${verb}`), body),
   views: (name: string) => current.json<SavedView[]>("GET", at(name, "/views")),
-  saveView: (name: string, saved: { name: string; view: ViewSpec }) => current.json<unknown>("POST", at(name, "/views"), saved),
+  saveView: (name: string, { name: saved, view, link }: SavedView) => current.json<unknown>("POST", at(name, "/views"), { name: saved, view, link }),
   dropView: (name: string, saved: string) => current.json<unknown>("DELETE", at(name, `/views/${encodeURIComponent(saved)}`)),
   keepLink: (name: string, text: string) => current.json<{ name: string; text: string }>("POST", at(name, "/links"), { text }),
   link: (name: string, short: string) => current.json<{ name: string; text: string }>("GET", at(name, `/links/${encodeURIComponent(short)}`)),

@@ -76,6 +76,8 @@ export interface VersionInfo {
 export interface SavedView {
   readonly name: string;
   readonly view: ViewSpec;
+  /** What follows the `?` of the app's address; empty: saved without one. */
+  readonly link: string;
 }
 
 export interface DatasetInfo {

@@ -19,6 +19,7 @@ from loopline.server.wire import (
     CompleteIn,
     DiffOut,
     JobOut,
+    KeptView,
     LogLine,
     Offer,
     SavedView,
@@ -92,7 +93,7 @@ def list_views(shelf: Given, name: DatasetName) -> list[SavedView]:
 @post("/api/d/{name:str}/views", sync_to_thread=True)
 def save_view(shelf: Given, name: DatasetName, data: JSONBody[SaveViewIn]) -> SavedView:
     """Keep a view under a name; one that has the name is replaced."""
-    return past.save(shelf.shown(name), data.name, data.view)
+    return past.save(shelf.shown(name), data.name, KeptView(data.view, data.link))
 
 
 @delete("/api/d/{name:str}/views/{view:str}", sync_to_thread=True)
