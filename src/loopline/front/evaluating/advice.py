@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from loopline.errors import BadValue
 from loopline.front.evaluating.judged import Judged
 from loopline.front.evaluating.suspected import suspects
+from loopline.kernel.lookup import places
 from loopline.kernel.schema import LabelField
 from loopline.metrics.coco import CocoReport
 from loopline.metrics.errors import ErrorReport, error_report, error_table
@@ -123,9 +124,7 @@ def _attributes(view: View, field: LabelField) -> list[str]:
 def _values(evaluation: Judged, report: CocoReport, names: Sequence[str]) -> pa.Table:
     """The attributes of each annotated object, in the order of the report's truth."""
     rows = evaluation.view.objects(evaluation.record.truth).to_arrow(["id", *names])
-    ids = rows["id"].to_numpy()
-    order = np.argsort(ids, kind="stable")
-    at = order[np.searchsorted(ids[order], report.matched.truth.object_id)]
+    at = places(rows["id"].to_numpy(), report.matched.truth.object_id)
     table = rows.drop_columns(["id"]).rename_columns(list(names)).take(pa.array(at))
     # What tells every sample from every other is a name, not a property.
     most = len(np.unique(report.matched.truth.sample_id)) / 2

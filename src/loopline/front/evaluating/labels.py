@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from loopline.errors import BadValue, near
 from loopline.front.evaluating.protocol import Answer, Protocol, Question, match_rows, options_of, tally
 from loopline.front.evaluating.sides import read_rows, refuse_nothing, two_fields
+from loopline.kernel.lookup import looked_up, places
 from loopline.kernel.schema import LabelField
 from loopline.metrics import classification, multilabel
 from loopline.metrics._arrays import NAN, AnyArray, BoolArray, FloatArray
@@ -102,9 +103,7 @@ class ClassRows:
         """What is said of each sample that has a true class."""
         names = pa.array(self.classes)
         said = self.predicted.filter(pa.array(self.answers()))
-        at = found_under(
-            self.truth["sample_id"].to_numpy(), said["sample_id"].to_numpy(), np.arange(said.num_rows, dtype=np.int64)
-        )
+        at = places(said["sample_id"].to_numpy(), self.truth["sample_id"].to_numpy())
         there = at >= 0
         codes, ids, scores = pc.index_in(said["label"], value_set=names).to_numpy(), said["id"].to_numpy(), _score(said)
         none = np.full(len(at), -1, np.int64)
@@ -206,11 +205,11 @@ def _label_matches(truth: pa.Table, predicted: pa.Table, said: AnyArray) -> tupl
     width = len(names) + 1
     true_key = true_samples * width + pc.index_in(true_labels, value_set=names).to_numpy()
     key = samples * width + pc.index_in(labels, value_set=names).to_numpy()
-    partner = found_under(key, true_key, true_ids)
+    partner = looked_up(true_key, true_ids, key, -1)
     partner = np.where(said, partner, -1)
     hit = partner >= 0
     outcome = np.where(said, np.where(hit, "tp", "fp"), "ignored")
-    back = found_under(true_key, key[hit], ids[hit])
+    back = looked_up(key[hit], ids[hit], true_key, -1)
     true_outcome = np.where(back >= 0, "tp", "fn")
     none = np.full(len(ids), NAN), np.full(len(true_ids), NAN)
     table = pa.concat_tables(
@@ -220,15 +219,6 @@ def _label_matches(truth: pa.Table, predicted: pa.Table, said: AnyArray) -> tupl
         ]
     )
     return table, hit
-
-
-def found_under(wanted: AnyArray, keys: AnyArray, values: AnyArray) -> AnyArray:
-    """The value under each wanted key, -1 where there is none."""
-    if not len(keys):
-        return np.full(len(wanted), -1)
-    order = np.argsort(keys, kind="stable")
-    place = np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)
-    return np.where(keys[order][place] == wanted, values[order][place], -1)
 
 
 def _sure(predicted: pa.Table, rows: AnyArray, right: AnyArray) -> Reliability | None:

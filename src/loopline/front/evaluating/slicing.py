@@ -26,6 +26,7 @@ import pyarrow.compute as pc
 from loopline.errors import BadValue, QueryError, UnknownName
 from loopline.kernel.detections import Detections
 from loopline.kernel.expr import Compare, Const, Expr, Scalar, to_text
+from loopline.kernel.lookup import places
 from loopline.metrics._arrays import AnyArray, BoolArray
 from loopline.metrics.slices import Slice
 from loopline.query.check import Scope, check_condition, check_value
@@ -132,13 +133,9 @@ def _flags(rows: View | ObjectView, texts: Sequence[str], ids: AnyArray) -> dict
     """For each condition, whether it holds for each id, (n,); an id that is not there is outside."""
     columns = [f"({text}) if True else False" for text in texts]  # a condition as a value, whatever aggregates it has
     table = rows.to_arrow(["id", *columns])
-    own = np.asarray(table["id"].to_numpy(), np.int64)
-    order = np.argsort(own, kind="stable")
-    place = np.searchsorted(own[order], ids)
-    place[place == len(own)] = 0
-    there = own[order][place] == ids if len(own) else np.zeros(len(ids), bool)
+    at = places(table["id"].to_numpy(), ids)
     found = {}
     for text, name in zip(texts, columns, strict=True):
         flag = np.asarray(pc.fill_null(table[name], False).to_numpy(), bool)
-        found[text] = flag[order][place] & there if len(own) else there
+        found[text] = np.append(flag, False)[at]  # -1, which is not there, takes the last
     return found

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from loopline.errors import BadValue
 from loopline.front.evaluating.judged import Judged
-from loopline.front.evaluating.labels import ClassRows, class_rows, found_under
+from loopline.front.evaluating.labels import ClassRows, class_rows
+from loopline.kernel.lookup import looked_up
 from loopline.metrics import multilabel
 from loopline.metrics._arrays import AnyArray, FloatArray
 from loopline.metrics._labels import paired
@@ -138,7 +139,7 @@ def set_suspects(rows: ClassRows) -> pa.Table:
     found = find_set_issues(sets.truth, sets.scores)
     sample, key = sets.sample_id[found.row], sets.sample_id[found.row] * len(rows.classes) + found.label
     true, guess = (
-        found_under(key, table["key"].to_numpy(), table["id"].to_numpy())
+        looked_up(table["key"].to_numpy(), table["id"].to_numpy(), key, -1)
         for table in (rows.sample_class(rows.truth), rows.sample_class(rows.predicted).sort_by("score"))
     )
     seen = ~found.given & (guess >= 0)

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loopline.errors import BadValue
-from loopline.front.evaluating.labels import Sides, found_under, usable_rows
+from loopline.front.evaluating.labels import Sides, usable_rows
 from loopline.front.evaluating.protocol import Answer, Protocol, Question, match_rows, options_of, tally
 from loopline.front.evaluating.sides import refuse_nothing, two_fields
+from loopline.kernel.lookup import looked_up
 from loopline.metrics import regression, tracking
 from loopline.metrics._arrays import NAN
 from loopline.metrics._clear import ClearPairs
@@ -51,12 +52,11 @@ def _value_matches(sides: Sides, pairs: regression.Pairs, tolerance: float | Non
     samples = [table["sample_id"].to_numpy() for table in sides]
     tables = []
     for side, mine, other, wrong in (("truth", 0, 1, "fn"), ("predicted", 1, 0, "fp")):
-        place = np.minimum(np.searchsorted(pairs.sample_id, samples[mine]), max(len(off) - 1, 0))
         paired_up = np.isin(samples[mine], pairs.sample_id)
-        own = np.where(paired_up, off[place], NAN) if len(off) else np.full(len(ids[mine]), NAN)
+        own = looked_up(pairs.sample_id, off, samples[mine], NAN)
         judged = np.where(np.abs(own) <= (tolerance or 0.0), "tp", wrong)
         outcome = np.where(paired_up & (tolerance is not None), judged, "ignored")
-        partner = np.where(paired_up, found_under(samples[mine], samples[other], ids[other]), -1)
+        partner = np.where(paired_up, looked_up(samples[other], ids[other], samples[mine], -1), -1)
         rows = match_rows(side, ids[mine], samples[mine], outcome, partner, np.full(len(own), NAN))
         tables.append(rows.append_column("off", pa.array(own, pa.float64(), mask=np.isnan(own))))
     return pa.concat_tables(tables)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from loopline.errors import BadValue
 from loopline.front.finding._vectors import Ids
 from loopline.front.finding.similar import chosen_key
+from loopline.kernel.lookup import places
 from loopline.kernel.schema import Column
 from loopline.query.view import ObjectView, View
 from loopline.store import edits
@@ -39,9 +40,7 @@ def viewed(here: Searched, owner: str, ids: Ids) -> View | ObjectView:
 def paths(here: Searched, ids: Ids, owner: str = SAMPLE_OWNER) -> pa.Array:
     """(n,) the path of each."""
     rows = viewed(here, owner, ids).to_arrow(["id", "path" if owner == SAMPLE_OWNER else "sample.path"])
-    order = np.argsort(rows["id"].to_numpy(), kind="stable")
-    at = order[np.searchsorted(rows["id"].to_numpy()[order], ids)] if len(ids) else np.zeros(0, np.int64)
-    return rows.column(1).combine_chunks().take(pa.array(at))
+    return rows.column(1).combine_chunks().take(pa.array(places(rows["id"].to_numpy(), ids)))
 
 
 def with_paths(here: Searched, column: str, ids: Ids, values: npt.NDArray[np.float64]) -> pa.Table:

@@ -12,6 +12,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.types import ControllerRouterHandler
 from msgspec import Meta, Struct
 
+from loopline.kernel.lookup import looked_up
 from loopline.query.view import ObjectView, View
 from loopline.server import points as plane
 from loopline.server.frames import MEDIA_TYPE, Column, frame
@@ -53,7 +54,7 @@ def parts(shelf: Given, name: DatasetName, key: FromPath[str], data: JSONBody[Pa
         of = asked.samples() if isinstance(asked, ObjectView) else asked
         chosen = (asked if same else of.objects(owner)).ids()
         rows = whole.objects(owner).to_arrow(["id", "sample_id"])
-        samples = _looked_up(ids, rows["id"].to_numpy(), rows["sample_id"].to_numpy(), 0)
+        samples = looked_up(rows["id"].to_numpy(), rows["sample_id"].to_numpy(), ids, 0)
     values, counts, part = _parts(whole, owner, data.by, ids)
     columns: dict[str, Column] = {
         "part": part[order],
@@ -85,21 +86,7 @@ def _parts(
     values = [str(one["values"]) for one in found]
     place = pc.index_in(text, pa.array(values, pa.string()))
     codes = pc.if_else(pc.is_null(text), NONE, pc.fill_null(place, OTHER)).to_numpy(zero_copy_only=False)
-    return values, [int(one["counts"]) for one in found], _looked_up(ids, of, codes, NONE).astype(np.uint8)
-
-
-def _looked_up(
-    ids: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
-    of: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
-    values: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
-    otherwise: int,
-) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    """For each id the value beside it in `of`."""
-    if not len(of):
-        return np.full(len(ids), otherwise, np.int64)
-    rising = np.argsort(of, kind="stable")
-    at = np.minimum(np.searchsorted(of[rising], ids), len(of) - 1)
-    return np.where(of[rising][at] == ids, values[rising][at], otherwise).astype(np.int64)
+    return values, [int(one["counts"]) for one in found], looked_up(of, codes, ids, NONE).astype(np.uint8)
 
 
 ROUTES: Final[list[ControllerRouterHandler]] = [parts]
