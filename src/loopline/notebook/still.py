@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 
 from loopline.notebook.inprocess import InProcess
 from loopline.server.frames import Column, read_frame
+from loopline.server.pictures import PICTURE, read_records
 
 MOST: Final = 24
 WIDTH: Final = 960
@@ -23,7 +24,6 @@ _GROUND: Final = (22, 24, 29)
 _PLACE: Final = (38, 41, 48)
 _CASING: Final = (8, 10, 14)
 _NO_COLOUR: Final = "#9aa4b2"
-_RECORD: Final = 16
 
 
 def contact_sheet(app: InProcess, name: str, spec: Mapping[str, object]) -> bytes | None:
@@ -56,15 +56,8 @@ def contact_sheet(app: InProcess, name: str, spec: Mapping[str, object]) -> byte
 
 def _pictures(records: bytes) -> dict[int, Image.Image]:
     """Sample to thumbnail, from the stream of thumbnails; those that could not be made are left out."""
-    found, at = {}, 0
-    while at + _RECORD <= len(records):
-        sample = int(np.frombuffer(records, "<f8", 1, at)[0])
-        length, kind = int(np.frombuffer(records, "<u4", 1, at + 8)[0]), records[at + 12]
-        body = records[at + _RECORD : at + _RECORD + length]
-        at += _RECORD + length
-        if kind == 0:
-            found[sample] = Image.open(io.BytesIO(body)).convert("RGB")
-    return found
+    found = ((one, body) for one, kind, body in read_records(records) if kind == PICTURE)
+    return {one: Image.open(io.BytesIO(body)).convert("RGB") for one, body in found}
 
 
 def _draw(picture: Image.Image, page: Mapping[str, Column], row: int, colours: Mapping[str, Sequence[str]]) -> None:

@@ -23,7 +23,6 @@ class Function:
     gives: Result
     sql: str
     meaning: str
-    is_condition: bool = False
 
 
 FUNCTIONS: Final[Mapping[str, Function]] = {
@@ -48,11 +47,11 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "day": Function(("time",), "int", "day({0})", "1 to 31"),
     "hour": Function(("time",), "int", "hour({0})", "0 to 23"),
     "weekday": Function(("time",), "int", "(isodow({0}) - 1)", "0 is Monday, 6 is Sunday"),
-    "contains": Function(("text", "text"), "bool", "contains({0}, {1})", "has the text in it", True),
-    "startswith": Function(("text", "text"), "bool", "starts_with({0}, {1})", "begins with the text", True),
-    "endswith": Function(("text", "text"), "bool", "suffix({0}, {1})", "ends with the text", True),
+    "contains": Function(("text", "text"), "bool", "contains({0}, {1})", "has the text in it"),
+    "startswith": Function(("text", "text"), "bool", "starts_with({0}, {1})", "begins with the text"),
+    "endswith": Function(("text", "text"), "bool", "suffix({0}, {1})", "ends with the text"),
     "matches": Function(
-        ("text", "pattern"), "bool", "regexp_matches({0}, {1})", "the RE2 pattern is found somewhere in it", True
+        ("text", "pattern"), "bool", "regexp_matches({0}, {1})", "the RE2 pattern is found somewhere in it"
     ),
 }
 

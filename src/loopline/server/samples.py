@@ -11,7 +11,7 @@ import numpy as np
 
 from loopline.errors import BadValue
 from loopline.kernel import rle
-from loopline.kernel.schema import LABEL_COLUMNS, LabelField
+from loopline.kernel.schema import LabelField
 from loopline.query.view import ObjectView, View
 from loopline.server.describe import stamp
 from loopline.server.frames import frame
@@ -90,9 +90,6 @@ def scalar(value: object) -> Scalar:
     if isinstance(value, float):
         return _number(value)
     return cast("Scalar", value)
-
-
-MASK_KINDS = tuple(kind for kind, columns in LABEL_COLUMNS.items() if "mask" in columns)
 
 
 def masks(shown: Shown, snapshot: int | None, field: str, ids: tuple[int, ...]) -> bytes:
