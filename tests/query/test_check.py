@@ -121,6 +121,11 @@ def test_a_type_that_cannot_be_right_is_found_before_running(text, column, what)
     assert error.column == column, str(error)
 
 
+@pytest.mark.parametrize("corners", ["0, 0, 1, 0, 1, False", "0, 0, 1, 0, 1, True", "0, 0, 1, 0, 1", "0, 0, 1, 0"])
+def test_corners_are_pairs_of_numbers(corners):
+    assert "three corners or more" in str(fault(f"inside('looks', [{corners}])"))
+
+
 def test_only_numbers_are_off():
     """Match tables from before there was such a column have none: what cannot be asked of boxes is refused up front."""
     judged = replace(STREET, evaluations=(EvaluationNames("ev1", "ground_truth", "quality"),))

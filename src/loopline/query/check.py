@@ -440,7 +440,10 @@ class _Checker:
     def in_plane(self, node: tree.Call, args: tuple[Expr, ...]) -> Bound:
         match args:
             case (tree.Const(value=str(key)), tree.Listing(items=items)):
-                corners = [float(i.value) for i in items if isinstance(i.value, (int, float)) and i.value is not True]
+                numbers = [
+                    i.value for i in items if isinstance(i.value, (int, float)) and not isinstance(i.value, bool)
+                ]
+                corners = [float(number) for number in numbers]
                 if len(corners) == len(items) and len(corners) % 2 == 0 and len(corners) >= 6:
                     return bound.InPlane(key, tuple(corners))
         raise self.wrong(
