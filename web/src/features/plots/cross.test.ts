@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { CrossAxis } from "../../api/types";
-import { choiceOf, chosenOn, formOf, placeSays, sizeOf, strength } from "./cross";
+import { choiceOf, chosenOn, formOf, placeSays, sizeOf, strength, together } from "./cross";
 
 const weather: CrossAxis = { of: "weather", kind: "values", values: ["sun", "rain", null], edges: [], is_time: false };
 const light: CrossAxis = { of: "light", kind: "histogram", values: [], edges: [0, 0.25, 0.5, 0.75, 1], is_time: false };
@@ -21,6 +21,10 @@ describe("a plot of two fields", () => {
       expect(chosenOn(axis, choiceOf(axis, from, to, axis === light ? "float" : "text"), read)).toEqual([from, to]);
     expect(chosenOn(weather, { kind: "in", values: ["sun", null] }, read)).toBeNull();
     expect(chosenOn(weather, { kind: "not", values: ["sun"] }, read)).toBeNull();
+  });
+  it("sets values of one field, and of samples, against each other", () => {
+    const [label, score, other, wide] = [{ of: "gt.label", field: "gt" }, { of: "gt.score", field: "gt" }, { of: "yolo.label", field: "yolo" }, { of: "width" }];
+    expect([together(label, score), together(label, wide), together(label, other), together(label, label)]).toEqual([true, true, false, false]);
   });
   it("is a scatter where two numbers have few rows", () => {
     expect([formOf(light, light, 500), formOf(light, light, 1e6), formOf(light, weather, 5)]).toEqual(["scatter", "heat", "heat"]);

@@ -36,6 +36,10 @@ export function chosenOn(axis: CrossAxis, choice: Choice | undefined, read: (tex
   return last >= first ? [first, last] : null;
 }
 
+/** Whether two values have rows in common: those of objects of different fields have none. */
+export const together = (a: { readonly of: string; readonly field?: string | undefined }, b: { readonly of: string; readonly field?: string | undefined }): boolean =>
+  a.of !== b.of && (!a.field || !b.field || a.field === b.field);
+
 /** Marks so many at most are drawn as dots: a scatter. */
 const SCATTER = 4_000;
 
