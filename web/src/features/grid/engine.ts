@@ -5,10 +5,13 @@
 import type { Rect } from "../labels/draw";
 import { barHeight, toBar, toContent } from "./scroll";
 import { type Layout, neighbour, rowOf, type Tile, tileAt, tileOf, tilesIn } from "./layout";
+import { surface, type TileState } from "./surface";
 
 export interface GridHost {
   /** Draw one tile; the context is clipped to nothing. */
   draw(ctx: CanvasRenderingContext2D, tile: Tile, at: Rect, state: TileState): void;
+  /** Stands for what there is to draw of a tile: another one when that changes. */
+  content(index: number): unknown;
   /** What is in sight and near it, nearest first; called when it changes. */
   sight(near: readonly number[], first: number, last: number): void;
   name(index: number): string;
@@ -23,18 +26,12 @@ export interface GridHost {
   ground(): { background: string; accent: string };
 }
 
-export interface TileState {
-  readonly focused: boolean;
-  readonly chosen: boolean;
-  readonly hovered: boolean;
-  readonly anyChosen: boolean;
-  /** Where over the tile the pointer is, 0 at its left edge, 1 at its right; null where it is elsewhere. */
-  readonly across: number | null;
-}
-
 export interface Grid {
   lay(layout: Layout, keepTop?: boolean): void;
+  /** Draw everything again: what is drawn on all tiles changed. */
   redraw(): void;
+  /** Draw the tiles whose content changed. */
+  refresh(): void;
   focusTile(index: number): void;
   readonly focused: number;
   close(): void;
@@ -50,10 +47,10 @@ const DRAG = 5;
 
 export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLElement, canvas: HTMLCanvasElement, list: HTMLElement, host: GridHost): Grid {
   const ctx = canvas.getContext("2d", { alpha: false });
+  const sheet = ctx && surface(canvas, ctx, EDGE);
   let layout: Layout | null = null;
   let top = 0;
   let view = { width: 0, height: 0 };
-  let ratio = 1;
   let focused = -1;
   let hovered = -1;
   let pointerX = 0;
@@ -62,6 +59,7 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
   let before = { top: 0, time: 0 };
   let set = -1;
   let selecting: { x0: number; y0: number; x1: number; y1: number; add: boolean; live: boolean } | null = null;
+  let drawnBase = 0;
   const free: HTMLElement[] = [];
   const used = new Map<number, HTMLElement>();
 
@@ -69,12 +67,8 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
   const most = () => Math.max(0, content() - view.height);
 
   function measure(): void {
-    ratio = Math.min(3, devicePixelRatio || 1);
     view = { width: scroller.clientWidth, height: scroller.clientHeight };
-    canvas.width = Math.max(1, Math.round(view.width * ratio));
-    canvas.height = Math.max(1, Math.round(view.height * ratio));
-    canvas.style.width = `${view.width}px`;
-    canvas.style.height = `${view.height}px`;
+    sheet?.size(view.width, view.height);
     layer.style.height = `${view.height}px`;
   }
 
@@ -82,29 +76,37 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
     top = Math.min(most(), Math.max(0, next));
     set = Math.round(toBar(top, content(), view.height));
     if (Math.abs(scroller.scrollTop - set) >= 1) scroller.scrollTop = set;
-    redraw();
+    refresh();
+  }
+
+  function refresh(): void {
+    if (!frame) frame = requestAnimationFrame(paint);
   }
 
   function redraw(): void {
-    if (!frame) frame = requestAnimationFrame(paint);
+    sheet?.forget();
+    refresh();
   }
 
   function paint(): void {
     frame = 0;
-    if (!ctx) return;
+    if (!ctx || !sheet) return;
     const { background, accent } = host.ground();
-    ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-    ctx.fillStyle = background;
-    ctx.fillRect(0, 0, view.width, view.height);
-    if (!layout) return;
-    const tiles = tilesIn(layout, top - EDGE, top - EDGE + view.height);
+    if (selecting?.live) sheet.forget();
+    const tiles = layout ? tilesIn(layout, top - EDGE, top - EDGE + view.height) : [];
     const anyChosen = tiles.some((tile) => host.chosen(tile.index));
-    for (const tile of tiles) {
-      const at = placed(tile);
+    const stateOf = (tile: Tile, at: Rect): TileState => {
       const isHovered = tile.index === hovered;
-      const across = isHovered ? Math.min(1, Math.max(0, (pointerX - at.x) / at.w)) : null;
-      host.draw(ctx, tile, at, { focused: tile.index === focused, chosen: host.chosen(tile.index), hovered: isHovered, anyChosen, across });
-    }
+      const across = isHovered && host.scrubs(tile.index) ? Math.min(1, Math.max(0, (pointerX - at.x) / at.w)) : null;
+      return { focused: tile.index === focused, chosen: host.chosen(tile.index), hovered: isHovered, anyChosen, across };
+    };
+    const drawn = sheet.show(
+      tiles,
+      top,
+      background,
+      (tile, at) => ({ content: host.content(tile.index), state: stateOf(tile, at) }),
+      (tile, at, state) => host.draw(ctx, tile, at, state),
+    );
     if (selecting?.live) {
       const r = marqueeRect(selecting);
       ctx.setLineDash([]);
@@ -116,7 +118,7 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
       ctx.fillRect(r.x, r.y - top, r.w, r.h);
       ctx.globalAlpha = 1;
     }
-    elements(tiles);
+    elements(tiles, drawn);
     speed = speedNow();
     report(tiles);
   }
@@ -130,10 +132,8 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
     return Math.max(-FASTEST, Math.min(FASTEST, 0.6 * speed + 0.4 * (moved / seconds)));
   }
 
-  const placed = (tile: Tile): Rect => ({ x: tile.x + EDGE, y: tile.y + EDGE - top, w: tile.w, h: tile.h });
-
-  /** Elements keep their tile while it is in sight, so focus and pointer stay with it. */
-  function elements(tiles: readonly Tile[]): void {
+  /** Elements keep their tile while it is in sight, so focus and pointer stay with it; those of `drawn` may say something else. */
+  function elements(tiles: readonly Tile[], drawn: readonly Tile[]): void {
     if (!layout) return;
     const base = Math.floor(top / BASE_STEP) * BASE_STEP;
     list.style.transform = `translateY(${base - top}px)`;
@@ -143,7 +143,7 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
       used.delete(index);
       free.push(element);
     }
-    for (const tile of tiles) {
+    for (const tile of base === drawnBase ? drawn : tiles) {
       let element = used.get(tile.index);
       if (!element) {
         element = free.pop() ?? fresh();
@@ -156,11 +156,10 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
       style.transform = `translate(${tile.x + EDGE}px, ${tile.y + EDGE - base}px)`;
       style.width = `${tile.w}px`;
       style.height = `${tile.h}px`;
-      const name = host.name(tile.index);
-      if (element.getAttribute("aria-label") !== name) element.setAttribute("aria-label", name);
-      const chosen = String(host.chosen(tile.index));
-      if (element.getAttribute("aria-selected") !== chosen) element.setAttribute("aria-selected", chosen);
+      element.setAttribute("aria-label", host.name(tile.index));
+      element.setAttribute("aria-selected", String(host.chosen(tile.index)));
     }
+    drawnBase = base;
     for (const element of free) if (element.isConnected) element.remove();
     for (const element of used.values()) if (!element.isConnected) list.append(element);
     const active = focused >= 0 && used.has(focused) ? `tile-${focused}` : "";
@@ -196,7 +195,7 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
     if (!tile) return;
     if (tile.y + EDGE < top) scrollTo(tile.y);
     else if (tile.y + tile.h + EDGE > top + view.height) scrollTo(tile.y + tile.h + 2 * EDGE - view.height);
-    else redraw();
+    else refresh();
   }
 
   function focusTile(index: number): void {
@@ -255,7 +254,7 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
     pointerX = event.clientX - scroller.getBoundingClientRect().left;
     if (index !== hovered || (index >= 0 && host.scrubs(index))) {
       hovered = index;
-      redraw();
+      refresh();
     }
   }
 
@@ -278,7 +277,7 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
     if (event.shiftKey) host.choose(tile.index, "range");
     else if (event.metaKey || event.ctrlKey || inCheck(event, tile)) host.choose(tile.index, "toggle");
     else host.focus(tile.index);
-    redraw();
+    refresh();
   }
 
   function key(event: KeyboardEvent): void {
@@ -323,7 +322,7 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
 
   const leave = () => {
     hovered = -1;
-    redraw();
+    refresh();
   };
   const double = (event: MouseEvent) => {
     const tile = under(event);
@@ -365,6 +364,7 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
       redraw();
     },
     redraw,
+    refresh,
     focusTile,
     get focused() {
       return focused;

@@ -5,6 +5,7 @@
 import { isAbort } from "../../api/problem";
 import type { Thumb } from "../../api/thumbs";
 import { lru } from "../../lib/lru";
+import { decode as decodeBytes } from "./decode";
 
 export type Size = 128 | 256 | 512;
 export type Picture = { readonly kind: "picture"; readonly bitmap: ImageBitmap } | { readonly kind: "broken"; readonly reason: string };
@@ -26,7 +27,7 @@ export function pictures(
   arrived: () => void,
 ): Pictures {
   const decoded = lru<string, Picture>(LIMIT, (picture) => picture.kind === "picture" && picture.bitmap.close());
-  const packed = lru<string, Blob>(LIMIT);
+  const packed = lru<string, Uint8Array<ArrayBuffer>>(LIMIT);
   const flying = new Map<AbortController, Set<string>>();
   const decoding = new Set<string>();
   let wanted: readonly number[] = [];
@@ -35,11 +36,11 @@ export function pictures(
 
   const key = (id: number, size: Size) => `${id}/${size}`;
 
-  async function decode(name: string, blob: Blob): Promise<void> {
+  async function decode(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     if (decoding.has(name)) return;
     decoding.add(name);
     try {
-      const bitmap = await createImageBitmap(blob);
+      const bitmap = await decodeBytes(bytes);
       decoded.set(name, { kind: "picture", bitmap }, bitmap.width * bitmap.height * 4);
     } catch {
       decoded.set(name, { kind: "broken", reason: "The browser cannot read this picture" }, 64);
@@ -56,9 +57,8 @@ export function pictures(
       arrived();
       return;
     }
-    const blob = new Blob([thumb.bytes]);
-    packed.set(name, blob, blob.size);
-    void decode(name, blob);
+    packed.set(name, thumb.bytes, thumb.bytes.length);
+    void decode(name, thumb.bytes);
   }
 
   function next(): void {
@@ -68,8 +68,8 @@ export function pictures(
     for (const id of wanted) {
       const name = key(id, wantedSize);
       if (decoded.has(name) || onTheWay.has(name) || decoding.has(name)) continue;
-      const blob = packed.get(name);
-      if (blob) void decode(name, blob);
+      const bytes = packed.get(name);
+      if (bytes) void decode(name, bytes);
       else missing.push(id);
     }
     while (missing.length && flying.size < AT_ONCE && failures < 5) ask(missing.splice(0, BATCH), wantedSize);

@@ -1,7 +1,7 @@
 /** One tile on the canvas: ground, picture, labels, then what the pointer and the selection add. */
 import type { FieldInfo } from "../../api/types";
 import { drawLabels, type LabelStyle, type Rect } from "../labels/draw";
-import type { TileState } from "./engine";
+import type { TileState } from "./surface";
 import { NO_COLOUR, type PageData, type Place } from "./page";
 import type { Picture } from "./pictures";
 
@@ -89,7 +89,8 @@ export function drawTile(
     const height = page.height[row] || 1;
     const object = objectRect(page, row);
     const whole = pictureRect(at, width, height, cover, object);
-    ctx.imageSmoothingQuality = "high";
+    // Small pictures are at most twice as large as their tile, where plain interpolation loses nothing and costs least.
+    ctx.imageSmoothingQuality = "low";
     const scrubbed = strip && state.across !== null && !object;
     if (scrubbed) {
       const cell = strip.width / FRAMES;

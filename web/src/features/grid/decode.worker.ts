@@ -1,0 +1,15 @@
+/** Decodes small pictures away from the thread that draws. Takes `Work`, gives back `Done` in the order of readiness. */
+export interface Work {
+  readonly number: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+/** `bitmap` is null where the browser cannot read the picture. */
+export interface Done {
+  readonly number: number;
+  readonly bitmap: ImageBitmap | null;
+}
+
+self.onmessage = ({ data: { number, bytes } }: MessageEvent<Work>) => {
+  const tell = (bitmap: ImageBitmap | null): void => self.postMessage({ number, bitmap } satisfies Done, { transfer: bitmap ? [bitmap] : [] });
+  createImageBitmap(new Blob([bytes])).then(tell, () => tell(null));
+};
