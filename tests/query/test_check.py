@@ -10,7 +10,8 @@ from loopline.errors import QueryError, QueryTypeError, UnknownName
 from loopline.kernel.expr import Name, Not
 from loopline.kernel.schema import EvaluationNames
 from loopline.query.builder import F, as_expr
-from loopline.query.check import Scope, check_condition, check_value
+from loopline.query.check import check_condition, check_value
+from loopline.query.check_names import Scope
 from loopline.query.names import object_names
 from loopline.query.view import View
 

@@ -10,7 +10,8 @@ from loopline.kernel.expr import Expr
 from loopline.kernel.schema import DatasetSchema
 from loopline.query import ops
 from loopline.query.bound import Bound, InObjects, both
-from loopline.query.check import Checked, Hint, Scope, check_condition, check_value
+from loopline.query.check import Checked, check_condition, check_value
+from loopline.query.check_names import Hint, Scope
 from loopline.query.compile import Rows, Statement, Table, condition_sql, settled_sql
 from loopline.query.ops import Op
 from loopline.query.planes import Planes

@@ -22,7 +22,8 @@ from loopline.kernel.schema import DatasetSchema
 from loopline.query import columns, ops, run, summary
 from loopline.query.builder import Built, as_expr
 from loopline.query.cache import IDS, IdArray
-from loopline.query.check import Hint, Scope, check_condition, check_value
+from loopline.query.check import check_condition, check_value
+from loopline.query.check_names import Hint, Scope
 from loopline.query.compile import settled_sql
 from loopline.query.engine import Engine
 from loopline.query.ops import Op

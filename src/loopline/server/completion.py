@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from loopline.errors import LooplineError
 from loopline.kernel.schema import DatasetSchema
-from loopline.query.check import AGGREGATES
+from loopline.query.check_names import AGGREGATES
 from loopline.query.functions import CALLABLE, TEXT_METHODS
 from loopline.query.names import object_columns, object_names, sample_names
 from loopline.server.resident import Resident

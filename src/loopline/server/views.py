@@ -11,7 +11,8 @@ import numpy as np
 from loopline.errors import QueryError, UnknownField, near
 from loopline.kernel.expr import And, Expr
 from loopline.query import ops
-from loopline.query.check import Scope, check_condition, check_value
+from loopline.query.check import check_condition, check_value
+from loopline.query.check_names import Scope
 from loopline.query.parse import parse
 from loopline.query.view import ObjectView, View
 from loopline.server.problems import Located

@@ -29,7 +29,8 @@ from loopline.kernel.expr import Compare, Const, Expr, Scalar, to_text
 from loopline.kernel.lookup import places
 from loopline.metrics._arrays import AnyArray, BoolArray
 from loopline.metrics.slices import Slice
-from loopline.query.check import Scope, check_condition, check_value
+from loopline.query.check import check_condition, check_value
+from loopline.query.check_names import Scope
 from loopline.query.parse import parse
 from loopline.query.view import ObjectView, View
 

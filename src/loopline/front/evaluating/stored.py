@@ -26,7 +26,8 @@ from loopline.metrics.bootstrap import Comparison, Interval, compare
 from loopline.metrics.coco import CocoReport
 from loopline.metrics.record import EvaluationRecord, Numbers, SliceNumbers, record_from_bytes
 from loopline.query.builder import as_expr
-from loopline.query.check import Scope, check_condition
+from loopline.query.check import check_condition
+from loopline.query.check_names import Scope
 from loopline.query.parse import parse
 from loopline.query.view import Expression, ObjectView, View, view_from_json
 from loopline.runs import records
