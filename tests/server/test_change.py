@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -332,15 +333,36 @@ def test_points_are_the_same_every_time_and_keep_what_is_near(ds: ll.Dataset, br
     assert plane(np.ones((5, 1), np.float16)).shape == (5, 2)
 
 
-def test_a_version_becomes_a_data_set_of_its_own(ds: ll.Dataset, browser: Browser) -> None:
-    ds.version("v1")
-    ds.delete(ds.where("weather == 'rain'"))
-    job = browser.post("branch", name="apart", version="v1")
+def _ended(browser: Browser, job: dict[str, Any]) -> dict[str, Any]:
+    """The job once it has come to an end."""
     for _ in range(200):
         (found,) = [one for one in browser.client.get("/api/jobs").json() if one["id"] == job["id"]]
         if found["state"] != "running":
             break
         time.sleep(0.05)
+    return found
+
+
+def test_a_branch_that_failed_can_be_begun_again(
+    ds: ll.Dataset, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise BadValue("the disk is full")
+
+    ds.version("v1")
+    with monkeypatch.context() as broken:
+        broken.setattr(ll.Dataset, "copy_from", full)
+        job = browser.post("branch", name="apart", version="v1")
+        assert _ended(browser, job)["error"]["detail"] == "the disk is full"
+    assert browser.client.post(f"/api/jobs/{job['id']}/resume").json()["state"] == "running"
+    found = _ended(browser, job)
+    assert (found["state"], found["result"]) == ("done", {"dataset": "apart"})
+
+
+def test_a_version_becomes_a_data_set_of_its_own(ds: ll.Dataset, browser: Browser) -> None:
+    ds.version("v1")
+    ds.delete(ds.where("weather == 'rain'"))
+    found = _ended(browser, browser.post("branch", name="apart", version="v1"))
     assert found["state"] == "done", found
     with ll.open("apart") as made:
         assert made.view().count() == SAMPLES

@@ -187,18 +187,22 @@ class Jobs:
             return self._jobs[job_id]
 
     def _run(self, job: _Job, work: Work) -> None:
+        state, error, result = "done", None, dict[str, Scalar]()
         try:
-            job.result = dict(work(_Reporter(job, self._tell), job.stop))
-            job.state, job.work = "done", None
+            result = dict(work(_Reporter(job, self._tell), job.stop))
         except Stopped as stopped:
-            job.state = "stopped"
+            state = "stopped"
             job.log.append(f"{stopped.what}; {stopped.hint}" if stopped.hint else stopped.what)
-        except LooplineError as error:
-            job.state, job.error = "failed", problem_of(error)
-        except Exception as error:  # a job's thread has nobody above it to tell
-            said = f"unexpected {type(error).__name__}: {error}"
-            job.state, job.error = "failed", Problem("loopline:Unexpected", "Unexpected fault", 500, said[:500])
-        job.ended_at, job.paused_at = _now(), None
+        except LooplineError as fault:
+            state, error = "failed", problem_of(fault)
+        except Exception as fault:  # a job's thread has nobody above it to tell
+            said = f"unexpected {type(fault).__name__}: {fault}"
+            state, error = "failed", Problem("loopline:Unexpected", "Unexpected fault", 500, said[:500])
+        with self._lock:  # what has ended cannot be paused
+            job.state, job.error, job.result = state, error, result
+            job.ended_at, job.paused_at = _now(), None
+            if state == "done":
+                job.work = None
         self._tell(job)
 
     def _tell(self, job: _Job) -> None:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from loopline.errors import BadValue, DatasetExists
-from loopline.front.opening import create, list_datasets
+from loopline.front.opening import create, drop, list_datasets
 from loopline.jobs import Progress, StopSignal
 from loopline.server import pages
 from loopline.server.describe import stamp
@@ -72,7 +72,11 @@ def branch(shown: Shown, jobs: Jobs, asked: BranchIn) -> JobOut:
         progress.start("copy")
         stop.check()
         made = create(asked.name)
-        made.copy_from(source)
+        try:
+            made.copy_from(source)
+        except BaseException:
+            drop(asked.name)  # so that the job can be begun again
+            raise
         progress.finish()
         return {"dataset": asked.name}
 
