@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from loopline.errors import FormatError
 from loopline.formats import (
     bdd100k,
+    coco,
     cvat,
     cvat_video,
     datumaro,
@@ -57,7 +58,20 @@ ODD = [
     {"a": 1},
     [None] * 4,
 ]
+COCO = {
+    "info": {"year": 2017},
+    "images": [{"id": 1, "file_name": "a.jpg", "width": 40, "height": 30}, {"id": 2, "file_name": "b.jpg"}],
+    "annotations": [
+        {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "area": 12, "iscrowd": 0, "score": 0.5,
+         "segmentation": [[1, 2, 4, 2, 4, 6]], "keypoints": [1, 2, 2], "num_keypoints": 1, "mine": {"a": 1}},
+        {"id": 2, "image_id": 1, "category_id": 2, "bbox": [0, 0, 9, 9], "iscrowd": 1,
+         "segmentation": {"size": [30, 40], "counts": [0, 3, 1197]}},
+        {"id": 3, "image_id": 2, "category_id": 2, "bbox": [0.5, 0, 9, 9]},
+    ],
+    "categories": [{"id": 1, "name": "cat", "keypoints": ["nose"], "skeleton": []}, {"id": 2, "name": "dog"}],
+}  # fmt: skip
 JSON_FILES: dict[str, tuple[FileFormat, Any, str]] = {
+    "coco": (coco.FORMAT, COCO, "a.json"),
     "bdd100k": (bdd100k.FORMAT, [bdd_files.FRAME], "a.json"),
     "bdd100k, first release": (bdd100k.FORMAT, bdd_files.OLD, "a.json"),
     "datumaro": (datumaro.FORMAT, datumaro_files.DOCUMENT, "annotations/train.json"),

@@ -469,3 +469,28 @@ def test_masks_of_real_results_have_the_boxes_that_pycocotools_gives(shared_data
     stored(results, store, "model")
     expected = [coco_mask.toBbox(r["segmentation"]).tolist() for r in json.loads(results.read_text())]
     assert [[o[n] for n in "xywh"] for o in store.objects["model"]] == expected
+
+
+def test_numbers_of_more_than_64_bits_are_kept_where_there_is_room_and_told_where_there_is_none(tmp_path: Path) -> None:
+    huge = 10**30
+    document = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": huge, "height": 9}],
+        "annotations": [
+            {"id": huge, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]},
+            {"id": huge, "image_id": 1, "category_id": huge, "bbox": [1, 2, 3, 4]},
+            {"id": 2, "image_id": huge, "category_id": 1, "bbox": [1, 2, 3, 4]},
+        ],
+        "categories": [{"id": 1, "name": "cat"}, {"id": huge, "name": "dog"}],
+    }
+    store = stored(saved(tmp_path, document))
+    assert sorted(p.what for p in store.problems) == [
+        "a category without a number of at most 64 bits as its id",
+        "a category_id of more than 64 bits; kept without a class",
+        "an annotation id is there twice; both are kept",
+        "its image_id is not among the images",
+    ]
+    again = written(store, tmp_path)
+    assert again["images"] == document["images"]
+    first, second = again["annotations"]
+    assert second["category_id"] == huge
+    assert sorted([first["id"], second["id"]]) == [1, 2]

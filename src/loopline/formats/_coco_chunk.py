@@ -10,7 +10,7 @@ import pyarrow as pa
 from msgspec import UNSET
 
 from loopline.formats._coco_rows import Fault, RowType
-from loopline.formats._columns import ARROW, OpenColumns
+from loopline.formats._columns import ARROW, EXACT, INT64, OpenColumns
 from loopline.formats._jsonstream import Elements
 from loopline.kernel.exchange import BATCH_ROWS, Event, Problem
 
@@ -48,13 +48,17 @@ def all_missing(values: list[Any]) -> bool:
 def numbers(values: Sequence[Any], kind: str, rest: Rest, key: str) -> pa.Array:
     """A column of a built-in number; null and what does not fit go to the leftovers."""
     good = {int} if kind == "int" else {int, float}
-    types = set(map(type, values))
-    if not types <= good:
-        for i, value in enumerate(values):
-            if value is not UNSET and type(value) not in good:
-                rest.setdefault(i, {})[key] = value
-        values = [v if type(v) in good else None for v in values]
-    return pa.array(values, ARROW[kind])
+    if set(map(type, values)) <= good:
+        try:
+            return pa.array(values, ARROW[kind])
+        except (OverflowError, pa.ArrowInvalid):  # one of them is a number that the column cannot hold
+            pass
+    limit = INT64 if kind == "int" else EXACT
+    kept = [v if type(v) in good and (type(v) is float or v in limit) else None for v in values]
+    for i, (value, held) in enumerate(zip(values, kept, strict=True)):
+        if held is None and value is not UNSET:
+            rest.setdefault(i, {})[key] = value
+    return pa.array(kept, ARROW[kind])
 
 
 def extra(columns: OpenColumns, key: str, values: Sequence[Any], table: dict[str, Any], rest: Rest) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from loopline.formats._columns import INT64
 from loopline.kernel.exchange import Problem
 from loopline.kernel.schema import LabelField
 
@@ -15,7 +16,7 @@ def class_names(categories: Sequence[Any]) -> dict[int, str]:
     used: set[str] = set()
     for category in categories:
         code = category.get("id") if isinstance(category, dict) else None
-        if type(code) is not int or code in names:
+        if type(code) is not int or code not in INT64 or code in names:
             continue
         name = category.get("name")
         name = name if isinstance(name, str) and name else f"category_{code}"
@@ -32,8 +33,8 @@ def category_problems(categories: Sequence[Any], where: str) -> list[Problem]:
     for place, category in enumerate(categories):
         at = f"{where}: categories[{place}]"
         code = category.get("id") if isinstance(category, dict) else None
-        if type(code) is not int:
-            problems.append(Problem("skipped", "a category without a number as its id", at))
+        if type(code) is not int or code not in INT64:
+            problems.append(Problem("skipped", "a category without a number of at most 64 bits as its id", at))
         elif code in ids:
             problems.append(
                 Problem("skipped", "a category id is there twice; the first one counts", f"{at} (id {code})")
@@ -41,13 +42,14 @@ def category_problems(categories: Sequence[Any], where: str) -> list[Problem]:
         else:
             ids.add(code)
             name = category.get("name")
-            if name in used:
+            if isinstance(name, str) and name in used:
                 problems.append(
                     Problem(
                         "warning", "two categories have one name; the later one has its id behind it", f"{at} ({name})"
                     )
                 )
-            used.add(name)
+            if isinstance(name, str):
+                used.add(name)
     return problems
 
 

@@ -10,15 +10,14 @@ import numpy as np
 import pyarrow as pa
 from msgspec import UNSET
 
+from loopline.formats._columns import INT64
+
 _NO_ID: Final = np.iinfo(np.int64).min
 
 
-_MOST: Final = 1 << 63
-
-
-def _fit(values: Sequence[Any]) -> bool:
+def fit(values: Sequence[Any]) -> bool:
     """Whether whole numbers fit into 64 bits; texts do not count."""
-    return all(type(v) is not int or -_MOST <= v < _MOST for v in values)
+    return all(type(v) is not int or v in INT64 for v in values)
 
 
 class Ids:
@@ -33,7 +32,7 @@ class Ids:
         """Which of them are usable and new."""
         if self._kind is None:
             self._kind = next((type(v) for v in values if type(v) in (int, str)), None)
-        if self._kind is int and set(map(type, values)) == {int} and _fit(values):
+        if self._kind is int and set(map(type, values)) == {int} and fit(values):
             ids = np.array(values, np.int64)
             first = np.zeros(ids.size, bool)
             first[np.unique(ids, return_index=True)[1]] = True
@@ -42,7 +41,7 @@ class Ids:
             return fresh
         out = []
         for value in values:
-            good = type(value) is self._kind and self._kind is not None and _fit([value])
+            good = type(value) is self._kind and self._kind is not None and fit([value])
             new = good and not self.contains([value])[0]
             if new and self._kind is int:
                 self._numbers = np.append(self._numbers, value)
@@ -55,7 +54,7 @@ class Ids:
         """Shapes  n -> (n,) bool. `values` a list, or an array of whole numbers."""
         if isinstance(values, np.ndarray):
             return np.isin(values, self._numbers)
-        if self._kind is int and set(map(type, values)) == {int} and _fit(values):
+        if self._kind is int and set(map(type, values)) == {int} and fit(values):
             return np.isin(np.array(values, np.int64), self._numbers)
         if self._kind is int:
             known = set(self._numbers.tolist())
@@ -101,7 +100,7 @@ class AllIds:
 
 def _plain(ids: list[Any]) -> Any:
     types = set(map(type, ids))
-    if str in types:
+    if str in types or not fit(ids):
         return ids
     if types == {int}:
         return np.array(ids, np.int64)

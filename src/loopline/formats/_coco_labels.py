@@ -30,7 +30,7 @@ from loopline.formats._coco_chunk import (
     put_rest,
     rows_of,
 )
-from loopline.formats._coco_ids import AllIds, Ids
+from loopline.formats._coco_ids import AllIds, Ids, fit
 from loopline.formats._coco_rows import ANNOTATION_KEYS, RowType
 from loopline.formats._columns import OpenColumns
 from loopline.formats._evenrows import EvenRows
@@ -193,7 +193,8 @@ class Labels:
         assert self.truth is not None
         if self.truth.paths is not None:
             return np.fromiter((i in self.truth.paths for i in images), bool, len(images))
-        return np.fromiter((i is not UNSET and i is not None for i in images), bool, len(images))
+        kind = next((type(i) for i in images if type(i) in (int, str)), None)
+        return np.fromiter((type(i) is kind and fit([i]) for i in images), bool, len(images))
 
     def _sample_keys(self, images: list[Any]) -> pa.Array:
         if self.truth is not None and self.truth.paths is not None:
@@ -214,6 +215,12 @@ class Labels:
                         rest.setdefault(i, {})["category_id"] = None
                     yield i, "no category_id; kept without a class"
             values = [None if v is UNSET else v for v in values]
+        if not fit(values):
+            for i, value in enumerate(values):
+                if not fit([value]):
+                    rest.setdefault(i, {})["category_id"] = value
+                    values[i] = None
+                    yield i, "a category_id of more than 64 bits; kept without a class"
         columns["class_code"] = pa.array(values, pa.int64())
         given = np.fromiter((v is not None for v in values), bool, len(values))
         codes = np.array([v for v in values if v is not None], np.int64)

@@ -96,12 +96,12 @@ class CocoReader:
     def _other(self, part: Elements) -> Iterator[Event]:
         """Categories, licences, and arrays that COCO does not have: kept with the field as they are."""
         if part.key == "categories":
-            self.categories = [*(self.categories or []), *part.items]
+            self.categories = [*(self.categories or []), *part.kept()]
             return
         if part.key in self.too_long:
             return
         kept = self.top.setdefault(part.key, [])
-        kept += part.items
+        kept += part.kept()
         if len(json_text(kept)) > MOST_EXTRA_BYTES:
             del self.top[part.key]
             self.too_long.add(part.key)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from loopline.formats import _arrow
 from loopline.formats._arrow import ABSENT
 from loopline.formats._coco_chunk import ID
+from loopline.formats._coco_ids import fit
 from loopline.kernel.exchange import Exportable
+
+_HUGE: Final = 1 << 62  # above it there is no room for the ids of others
 
 
 @dataclass(slots=True)
@@ -44,9 +47,9 @@ def image_ids(what: Exportable) -> ImageIds:
 
 
 def _completed(stated: Sequence[Any]) -> Any:
-    """Whole-number ids; a missing one, or one that was there before, gets a number above all others."""
-    given = np.fromiter((type(v) is int for v in stated), bool, len(stated))
-    ids = np.array([v if type(v) is int else 0 for v in stated], np.int64)
+    """Whole-number ids; a missing one, one that was there before, or a huge one gets a number above all others."""
+    given = np.fromiter((type(v) is int and -_HUGE < v < _HUGE for v in stated), bool, len(stated))
+    ids = np.array([v if known else 0 for v, known in zip(stated, given.tolist(), strict=True)], np.int64)
     first = np.zeros(ids.size, bool)
     where = np.flatnonzero(given)
     first[where[np.unique(ids[given], return_index=True)[1]]] = True
@@ -66,7 +69,7 @@ class Plan:
     def ids(self, stated: list[Any] | None, count: int) -> list[Any] | None:
         """The ids of the next rows, `count` of them; `stated` None: not one of them came with an id."""
         if self.final is None:
-            whole = stated is not None and set(map(type, stated)) == {int}
+            whole = stated is not None and set(map(type, stated)) == {int} and fit(stated)
             self.seen.append(np.array(stated, np.int64) if whole else stated or [ABSENT] * count)
             return stated
         self.at += count

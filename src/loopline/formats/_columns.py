@@ -36,8 +36,8 @@ _ABSENT: Final = frozenset({type(MISSING), _NONE})
 _GOOD: Final[dict[str, set[type]]] = {"bool": {bool}, "text": {str}, "int": {int}, "float": {int, float}}
 _ROWS: Final = frozenset({"key", "sample_key", "class_code", "tags"})
 """What rows of samples and labels are tied by: see `kernel.exchange`."""
-_INT64: Final = range(-(2**63), 2**63)
-_EXACT: Final = range(-(2**53), 2**53 + 1)
+INT64: Final = range(-(2**63), 2**63)
+EXACT: Final = range(-(2**53), 2**53 + 1)
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ def _kind_of(values: Sequence[Any], types: set[type]) -> ScalarType:
     if types == {str}:
         return "text"
     if types <= {int, float}:
-        limit = _INT64 if types == {int} else _EXACT
+        limit = INT64 if types == {int} else EXACT
         whole = [v for v in values if type(v) is int]
         if not whole or (min(whole) in limit and max(whole) in limit):
             return "int" if types == {int} else "float"
@@ -126,7 +126,7 @@ def _fitting(values: Sequence[Any], types: set[type], kind: ScalarType) -> tuple
         except OverflowError:
             pass
     if kind in ("int", "float") and int in types:
-        limit = _INT64 if kind == "int" else _EXACT
+        limit = INT64 if kind == "int" else EXACT
         wide = {i for i, v in enumerate(values) if type(v) is int and v not in limit}
     else:
         wide = set()

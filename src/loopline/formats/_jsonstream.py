@@ -43,6 +43,10 @@ class Elements:
     typed: bool  # made by the caller's decoder; else plain dicts, lists and scalars
     strict: bool = True  # False: the JSON was not quite JSON (NaN, or text that is not UTF-8)
 
+    def kept(self) -> Sequence[Any]:
+        """Plain elements to keep as they are, but for what no file can be written with."""
+        return self.items if self.strict else [without_nan(item) for item in self.items]
+
 
 @dataclass(frozen=True, slots=True)
 class Value:

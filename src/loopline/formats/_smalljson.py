@@ -74,7 +74,7 @@ def _parts(
             else:
                 gather.skip(part.what, where)
         elif part.key != key:
-            others.setdefault(part.key, []).extend(part.items)
+            others.setdefault(part.key, []).extend(part.kept())
         else:
             yield from _checked(part, path, gather)
 

@@ -153,12 +153,13 @@ def _truth_of_file(file: Path) -> Truth:
     categories: list[Any] = []
     for part in JsonFile(file, skip={"annotations"}):
         if isinstance(part, Elements) and part.key == "categories":
-            categories += part.items
+            categories += part.kept()
         elif isinstance(part, Elements) and part.key == "images":
-            for item in part.items:
-                name = tidy_name(item.get("file_name", "")) if isinstance(item, dict) else None
-                if name is not None:
-                    paths[item.get("id")] = name
+            for item in part.kept():
+                own, name = (item.get("id"), item.get("file_name")) if isinstance(item, dict) else (None, None)
+                path = tidy_name(name) if isinstance(name, str) else None
+                if path is not None and isinstance(own, int | str):
+                    paths[own] = path
     if not paths:
         raise FormatError("the truth lists no images", where=str(file))
     return Truth(categories, "path", paths)

@@ -103,7 +103,7 @@ class PanopticReader(CocoReader):
         # Samples may come first, so what annotations say of their pictures is fetched before.
         for part in JsonFile(self.path, skip={"images"}):
             if isinstance(part, Elements) and part.key == "annotations":
-                for item in part.items:
+                for item in part.kept():
                     if isinstance(item, dict) and isinstance(item.get("image_id"), int | str):
                         kept = {k: v for k, v in item.items() if k not in ("segments_info", "image_id")}
                         self.extra.setdefault(item["image_id"], json_text(kept))
@@ -129,7 +129,7 @@ class PanopticReader(CocoReader):
 
     def _labels(self, part: Elements) -> Iterator[Event]:
         first = self.count
-        items = [msgspec.to_builtins(i) for i in part.items] if part.typed else part.items
+        items = [msgspec.to_builtins(i) for i in part.items] if part.typed else part.kept()
         rows: list[dict[str, Any]] = []
         for place, (item, found) in enumerate(zip(items, _masks.in_threads(self._png, items), strict=True)):
             at = f"{self.path.name}: annotations[{part.first + place}]"
@@ -143,19 +143,21 @@ class PanopticReader(CocoReader):
             self.number.append(part.first + place)
             self.count += len(segments)
             there = found if isinstance(found, dict) else {}
-            used = set()
+            used: set[int | str] = set()
             for number, segment in enumerate(segments):
                 row, fault = _row(item, segment, there)
                 rows.append(row)
                 own = row.get(SEGMENT)
                 if fault and not isinstance(found, Fault):
                     yield Problem("warning", fault, f"{at}.segments_info[{number}] (id {own})")
+                if not isinstance(own, int | str):
+                    continue
                 if own in used:
                     yield Problem(
                         "warning", "a segment id is there twice in one picture; both are kept", f"{at} (id {own})"
                     )
                 used.add(own)
-            for code in sorted(set(there) - used):
+            for code in sorted(there.keys() - used):
                 yield Problem("skipped", "a segment of the PNG that segments_info does not have", f"{at} (id {code})")
         if rows:
             yield from CocoReader._labels(self, Elements("annotations", first, rows, typed=False, strict=part.strict))
@@ -288,7 +290,7 @@ class _PanopticWriter(_Writer):
         first = next((rle.unpack_blob(b) for b in blobs if b is not None), None)
         shape = (first.height, first.width) if first else (sample.get("height") or 0, sample.get("width") or 0)
         canvas = np.zeros(shape, np.int64)
-        used = {row.get(SEGMENT) for row in rows}
+        used = {n for row in rows if isinstance(n := row.get(SEGMENT), int)}
         free = iter(n for n in range(1, _TOP) if n not in used)
         given: set[int] = set()
         out = []
