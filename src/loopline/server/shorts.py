@@ -5,8 +5,11 @@ They lie in the cache folder, named by what they say, so the same link has the s
 
 from __future__ import annotations
 
+import os
 import re
+import threading
 from hashlib import blake2b
+from pathlib import Path
 from typing import Final
 
 from loopline.server.library import Shown
@@ -16,24 +19,30 @@ MOST: Final = 10_000
 """More than these, and the oldest are forgotten."""
 
 
+_writing: Final = threading.Lock()
+
+
 def keep(shown: Shown, text: str) -> str:
     """The short name of a link's search part."""
     folder = shown.lake.location.cache / "links"
-    folder.mkdir(parents=True, exist_ok=True)
     name = blake2b(text.encode(), digest_size=6).hexdigest()
     file = folder / name
-    if not file.is_file():
-        known = (
-            sorted(folder.iterdir(), key=lambda one: one.stat().st_mtime)
-            if sum(1 for _ in folder.iterdir()) >= MOST
-            else []
-        )
-        for old in known[: MOST // 10]:
-            old.unlink(missing_ok=True)
-        beside = folder / f"{name}.new"
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(file)
+    with _writing:
+        if not file.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            _make_room(folder)
+            beside = folder / f"{name}.{os.getpid()}"
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(file)
     return name
+
+
+def _make_room(folder: Path) -> None:
+    """Forget the oldest tenth where there are too many."""
+    known = list(folder.iterdir())
+    if len(known) >= MOST:
+        for old in sorted(known, key=lambda one: one.stat().st_mtime)[: MOST // 10]:
+            old.unlink(missing_ok=True)
 
 
 def find(shown: Shown, name: str) -> str:
