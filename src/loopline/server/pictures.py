@@ -30,6 +30,7 @@ from loopline.server.resident import Ids
 
 _RECORD: Final = struct.Struct("<dIBxxx")  # id, bytes that follow, kind
 PICTURE, ERROR = 0, 1
+RECORDS_TYPE: Final = "application/x-loopline-thumbs"
 _AHEAD: Final = 12  # thumbnails in the making for one request: a closed request leaves no more behind
 _KNOWN: Final = 200_000
 NO_COLOUR: Final = 0xFFFFFFFF

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 MAX_QUERY: Final = 20_000
+MOST_IDS: Final = 2_000  # ids that an answer lists of what is behind a number
 MAX_PAGE: Final = 512
 MAX_SELECTED: Final = 100_000
 

@@ -182,7 +182,7 @@ def measure_open_images(question: Question) -> Answer:
     place[own_truth] = np.arange(len(own_truth))
     gt_of = place[report.gt_of[own]]
     passed = truth.iscrowd & (settings.group_weight == 0)
-    answer = _claimed(
+    return _claimed(
         question,
         report,
         truth,
@@ -193,7 +193,6 @@ def measure_open_images(question: Question) -> Answer:
         passed,
         (rows[0], rows[1]),
     )
-    return replace(answer, numbers=report.numbers())
 
 
 def _ancestors(question: Question) -> dict[str, tuple[str, ...]]:

@@ -315,7 +315,9 @@ def measure_binary(question: Question) -> Answer:
     report = multilabel.binary_report(asked.truth, asked.scores, threshold=options.threshold)
     said = asked.scores >= options.threshold
     truth, predicted = (
-        table.filter(pc.and_(pc.equal(table["label"], asked.positive), pa.array(np.isin(table["sample_id"], asked[1]))))
+        table.filter(
+            pc.and_(pc.equal(table["label"], asked.positive), pa.array(np.isin(table["sample_id"], asked.sample_id)))
+        )
         for table in (rows.truth, rows.predicted)
     )
     matches, _ = _label_matches(truth, predicted, _score(predicted) >= options.threshold)

@@ -14,10 +14,7 @@ from loopline.jobs import Progress, StopSignal
 from loopline.server.describe import stamp
 from loopline.server.measured import plain_json
 from loopline.server.shelf import DatasetName, Given
-from loopline.server.wire import JobOut, Name, Scalar
-
-MOST_IDS: Final = 2_000
-"""Objects of a step that are named one by one; `objects` counts them all."""
+from loopline.server.wire import MOST_IDS, JobOut, Name, Scalar
 
 
 class StepOut(Struct):
@@ -73,23 +70,7 @@ def next_steps(
 ) -> list[StepOut]:
     """What to do next, by falling expected gain. Measures the evaluation's snapshot again: seconds."""
     found = shelf.shown(name).dataset.evaluation(key).next_steps(limit=limit)
-    return [
-        StepOut(
-            s.what.title,
-            s.what.family,
-            s.what.kind,
-            s.what.gain,
-            s.what.expected,
-            s.what.count,
-            s.what.side,
-            s.view.field,
-            s.what.ids[:MOST_IDS].tolist(),
-            s.what.where,
-            s.what.how,
-            s.what.assumes,
-        )
-        for s in found
-    ]
+    return [StepOut(**{**s.to_json(), "ids": s.what.ids[:MOST_IDS].tolist()}) for s in found]
 
 
 @post("/api/d/{name:str}/embed", status_code=202, sync_to_thread=True)

@@ -16,6 +16,7 @@ from loopline.server import describe, past, samples
 from loopline.server import facets as counting
 from loopline.server import pages as paging
 from loopline.server.frames import MEDIA_TYPE, frame
+from loopline.server.pictures import RECORDS_TYPE
 from loopline.server.ranges import file_answer
 from loopline.server.shelf import DatasetName, Given
 from loopline.server.wire import (
@@ -86,11 +87,11 @@ def check(shelf: Given, name: DatasetName, data: JSONBody[CheckIn]) -> CheckOut:
     return describe.check(shelf.shown(name), data)
 
 
-@post("/api/d/{name:str}/thumbs", status_code=200, media_type="application/x-loopline-thumbs")
+@post("/api/d/{name:str}/thumbs", status_code=200, media_type=RECORDS_TYPE)
 async def thumbs(shelf: Given, name: DatasetName, data: JSONBody[ThumbsIn]) -> Stream:
     """Thumbnails in the order asked for, as records: f8 id, u4 length, u1 kind (0 JPEG, 1 why not), 3 bytes, bytes."""
     pictures = await anyio.to_thread.run_sync(shelf.pictures, name)
-    return Stream(in_threads(pictures.thumbnails(data.ids, data.size)), media_type="application/x-loopline-thumbs")
+    return Stream(in_threads(pictures.thumbnails(data.ids, data.size)), media_type=RECORDS_TYPE)
 
 
 async def in_threads(records: Iterator[bytes]) -> AsyncIterator[bytes]:

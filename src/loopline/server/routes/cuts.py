@@ -12,11 +12,10 @@ from litestar.types import ControllerRouterHandler
 from msgspec import Meta, Struct
 
 from loopline.server import cuts
+from loopline.server.pictures import RECORDS_TYPE
 from loopline.server.routes.browse import in_threads
 from loopline.server.shelf import DatasetName, Given
 from loopline.server.wire import MAX_PAGE, Id, Name
-
-_KIND: Final = "application/x-loopline-thumbs"
 
 
 class CropsIn(Struct, forbid_unknown_fields=True):
@@ -34,7 +33,7 @@ class StripIn(Struct, forbid_unknown_fields=True):
     size: Literal[128, 256, 512] = 256
 
 
-@post("/api/d/{name:str}/crops", status_code=200, media_type=_KIND)
+@post("/api/d/{name:str}/crops", status_code=200, media_type=RECORDS_TYPE)
 async def crops(shelf: Given, name: DatasetName, data: JSONBody[CropsIn]) -> Stream:
     """Objects cut out of their pictures, sharp, as records like those of thumbs; `id` is the object's."""
 
@@ -42,15 +41,15 @@ async def crops(shelf: Given, name: DatasetName, data: JSONBody[CropsIn]) -> Str
         found = cuts.object_crops(
             shelf.shown(name), shelf.pictures(name), data.field, data.ids, data.size, data.snapshot
         )
-        return Stream(in_threads(found), media_type=_KIND)
+        return Stream(in_threads(found), media_type=RECORDS_TYPE)
 
     return await anyio.to_thread.run_sync(start)
 
 
-@post("/api/d/{name:str}/strip", status_code=200, media_type=_KIND, sync_to_thread=True)
+@post("/api/d/{name:str}/strip", status_code=200, media_type=RECORDS_TYPE, sync_to_thread=True)
 def strip(shelf: Given, name: DatasetName, data: JSONBody[StripIn]) -> Response[bytes]:
     """Frames spread over a video, side by side in one picture, as one record like those of thumbs."""
-    return Response(cuts.video_strip(shelf.pictures(name), data.id, data.count, data.size), media_type=_KIND)
+    return Response(cuts.video_strip(shelf.pictures(name), data.id, data.count, data.size), media_type=RECORDS_TYPE)
 
 
 ROUTES: Final[list[ControllerRouterHandler]] = [crops, strip]

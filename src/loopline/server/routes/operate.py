@@ -18,10 +18,7 @@ from loopline.server.frames import MEDIA_TYPE, frame
 from loopline.server.library import Shown
 from loopline.server.measured import plain_json
 from loopline.server.shelf import DatasetName, Given
-from loopline.server.wire import Text
-
-MOST_IDS: Final = 2_000
-"""Objects of a cell that are named one by one; `objects` counts them all."""
+from loopline.server.wire import MOST_IDS, Text
 
 
 class CellOut(Struct):
