@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 import loopline as ll
 from loopline.errors import BadValue
 from loopline.server.jobs import Events, Jobs
+from loopline.server.library import Library
+from loopline.server.shelf import LOOK_EVERY_S, Shelf
 from loopline.store.reverting import revert
 from loopline.store.saved_views import save_view
 from tests.server.conftest import SAMPLES, Browser
@@ -299,6 +302,18 @@ def test_events_are_not_lost_between_two_connections() -> None:
     assert [e.body for e in events.after(2)] == [b"2", b"3", b"4"]
     assert events.after(events.last) == []
     assert len(events.after(10**6)) == 5  # of an earlier life of the server
+
+
+def test_what_changed_while_no_tab_listened_is_told_to_the_next_that_does(ds: ll.Dataset) -> None:
+    with ThreadPoolExecutor(1) as workers:
+        shelf = Shelf(Library([ds]), workers)
+        shelf.shown(ds.name)
+        shelf.look_for_changes()
+        ds.tag(ds.view().limit(1), "seen")
+        time.sleep(LOOK_EVERY_S)  # nobody looks more often
+        shelf.look_for_changes()
+        shelf.close()
+    assert [event.kind for event in shelf.events.after(0)] == ["snapshot"]
 
 
 def test_an_evaluation_is_started_and_its_outcomes_come_with_a_page(ds: ll.Dataset, browser: Browser) -> None:

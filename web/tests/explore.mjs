@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { accessible, browser, step } from "./browser.mjs";
 
 const base = process.argv[2];
-const { page, wrong, close } = await browser({ refusals: true });
+const { context, page, wrong, close } = await browser({ refusals: true });
 
 const count = () => page.locator("p.count").innerText();
 const counts = (text) => page.waitForFunction((wanted) => document.querySelector("p.count:not(.waiting)")?.textContent?.replace(/\s+/g, "").startsWith(wanted), text.replaceAll(" ", ""));
@@ -75,6 +75,34 @@ try {
     await page.locator("footer").getByRole("button", { name: "Undo" }).click();
     await page.locator("footer", { hasText: "Took back" }).waitFor();
     await page.keyboard.press("Escape");
+  });
+  await step("a lost connection is told, and what failed meanwhile comes by itself when it is back", async () => {
+    await context.setOffline(true);
+    await page.locator("footer", { hasText: "No connection" }).waitFor();
+    const bar = page.getByRole("combobox", { name: "Query" });
+    await bar.fill("width > 120");
+    await bar.press("Enter");
+    await page.getByRole("alert").filter({ hasText: "No answer from the server" }).waitFor();
+    await context.setOffline(false);
+    await counts("8 of 24");
+    await tiles().first().waitFor();
+    await page.locator("footer", { hasText: "No connection" }).waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Clear the query" }).click();
+    await counts("24");
+    const lost = wrong.filter((text) => /net::ERR_INTERNET_DISCONNECTED/.test(text));
+    for (const text of lost) wrong.splice(wrong.indexOf(text), 1);
+  });
+  await step("what others write is told, and shown when the reader wants it", async () => {
+    const tags = page.getByRole("complementary", { name: "Filters" }).getByText("elsewhere");
+    const selection = { view: {}, all: false, include: [3] };
+    const body = JSON.stringify({ selection, tags: ["elsewhere"] });
+    const done = await fetch(`${base}/api/d/shapes/tag`, { method: "POST", body, headers: { "content-type": "application/json" } });
+    assert.equal(done.status, 200, await done.text());
+    await page.getByRole("status").filter({ hasText: "Changed since you opened it: values or tags" }).waitFor();
+    assert.equal(await tags.count(), 0);
+    await page.getByRole("button", { name: "Show the newest" }).click();
+    await tags.waitFor();
+    await page.getByRole("status").filter({ hasText: "Changed since" }).waitFor({ state: "detached" });
   });
   await step("the palette finds a command, ? shows the keys", async () => {
     await page.keyboard.press("Control+k");

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Annotated, Final, TypeAlias
 
 from litestar.di import NamedDependency
@@ -17,7 +16,7 @@ from loopline.server.jobs import Events, Jobs
 from loopline.server.library import Library, Shown
 from loopline.server.pictures import Pictures
 
-_LOOK_EVERY_S: Final = 0.5
+LOOK_EVERY_S: Final = 0.5
 
 
 class Shelf:
@@ -34,7 +33,6 @@ class Shelf:
         self._looked = 0.0
         self._lock = threading.Lock()
         self._looking = threading.Lock()
-        self._watchers = 0
 
     def shown(self, name: str) -> Shown:
         """The data set of a name in a URL. Raises DatasetNotFound."""
@@ -49,25 +47,13 @@ class Shelf:
                 known = self._pictures[name] = (shown, Pictures(shown, self.workers))
             return known[1]
 
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """While somebody listens to events. What happened while nobody did is no news."""
-        with self._lock:
-            if self._watchers == 0:
-                self._snapshots.clear()
-            self._watchers += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._watchers -= 1
-
     def look_for_changes(self) -> None:
-        """An event for each open data set that has a new snapshot, whoever wrote it. Looks twice a second at most."""
+        """An event for each open data set that has a new snapshot since the last look, whoever wrote it: a tab that was
+        hidden meanwhile asks for what it missed. Looks twice a second at most."""
         if not self._looking.acquire(blocking=False):
             return
         try:
-            if time.monotonic() - self._looked < _LOOK_EVERY_S:
+            if time.monotonic() - self._looked < LOOK_EVERY_S:
                 return
             self._looked = time.monotonic()
             for shown in self.library.shown().values():

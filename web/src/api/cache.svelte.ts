@@ -1,5 +1,6 @@
 /** Server data has one home: answers by key, shared by all who ask, with the old one shown until the new one is there. */
 import { untrack } from "svelte";
+import { connection } from "./connection.svelte";
 import { asProblem, isAbort, type Problem } from "./problem";
 
 const KEPT = 200;
@@ -96,6 +97,14 @@ export function resource<T>(key: () => string | null, ask: (signal: AbortSignal)
       over();
       stop.abort();
     };
+  });
+
+  // What the network failed to bring is asked for again when it is back; a refusal would be the same.
+  $effect(() => {
+    void connection.returns;
+    untrack(() => {
+      if (problem?.status === 0) again += 1;
+    });
   });
 
   return {

@@ -45,7 +45,7 @@ export function problemFrom(status: number, text: string): Problem {
 export function asProblem(error: unknown): Problem {
   if (error instanceof ApiError) return error.problem;
   if (error instanceof TypeError)
-    return { status: 0, title: "No answer from the server", detail: "It may have stopped, or the connection is gone.", hint: "start it again with: loopline app" };
+    return { status: 0, title: "No answer from the server", detail: "It may have stopped, or the connection is gone.", hint: "What failed is asked for again when it is back; it is started with: loopline app" };
   return { status: 0, title: "Something went wrong here", detail: error instanceof Error ? error.message : String(error) };
 }
 

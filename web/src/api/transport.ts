@@ -20,6 +20,8 @@ export interface Transport {
   events(take: (name: string, data: unknown) => void, up: (connected: boolean) => void): () => void;
 }
 
+const AGAIN_MS = 3000;
+
 export function httpTransport(base = ""): Transport {
   async function ask(method: Method, path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
     const init: RequestInit = { method, headers: { accept: "*/*" }, credentials: "same-origin" };
@@ -60,12 +62,22 @@ export function httpTransport(base = ""): Transport {
     },
     events(take, up) {
       let source: EventSource | null = null;
+      let last = "";
+      let again = 0;
       const open = () => {
-        source = new EventSource(`${base}/api/events`);
-        source.onopen = () => up(true);
-        source.onerror = () => up(false);
+        const now = new EventSource(`${base}/api/events${last ? `?since=${encodeURIComponent(last)}` : ""}`);
+        source = now;
+        now.onopen = () => up(true);
+        now.onerror = () => {
+          up(false);
+          // A browser asks again by itself after a broken line, but not after a refusal, as of a proxy whose server is gone.
+          if (now.readyState !== EventSource.CLOSED || source !== now) return;
+          source = null;
+          again = window.setTimeout(visible, AGAIN_MS);
+        };
         for (const name of ["hello", "job", "snapshot"]) {
-          source.addEventListener(name, (event) => {
+          now.addEventListener(name, (event) => {
+            last = event.lastEventId || last;
             try {
               take(name, JSON.parse(event.data));
             } catch {
@@ -76,15 +88,25 @@ export function httpTransport(base = ""): Transport {
       };
       // Browsers allow six connections to a host: a hidden page gives its one back.
       const visible = () => {
+        clearTimeout(again);
         if (document.hidden) {
           source?.close();
           source = null;
         } else if (!source) open();
       };
+      // The network went or came: a line may be dead without knowing it, or wait longer than it must.
+      const anew = () => {
+        source?.close();
+        source = null;
+        visible();
+      };
       document.addEventListener("visibilitychange", visible);
+      for (const change of ["offline", "online"]) addEventListener(change, anew);
       visible();
       return () => {
         document.removeEventListener("visibilitychange", visible);
+        for (const change of ["offline", "online"]) removeEventListener(change, anew);
+        clearTimeout(again);
         source?.close();
       };
     },

@@ -1,11 +1,16 @@
 /** The data set of the link and its present view, as the server sees them: what header, Explore, Map … all read. */
+import { untrack } from "svelte";
 import { once } from "../api/cache.svelte";
 import { api } from "../api/client";
+import { connection } from "../api/connection.svelte";
 import { asProblem, isAbort, type Problem } from "../api/problem";
 import type { DatasetInfo, FieldInfo, ViewAnswer, ViewSpec } from "../api/types";
 import { viewSpec } from "../lib/spec";
 import { doing } from "./doing.svelte";
 import { route } from "./router.svelte";
+
+/** A grid that shows no picture by then (there is none, or it is not on the screen) is waited for no more. */
+const PATIENCE_MS = 2500;
 
 class Current {
   info = $state.raw<DatasetInfo | undefined>(undefined);
@@ -16,6 +21,10 @@ class Current {
   waiting = $state(false);
   /** The snapshot shown while the link names no version: stays until the reader asks for the newer one. */
   pinned = $state<number | null>(null);
+
+  /** The first pictures of this data set are on the screen: what they do not need waits so long. */
+  seen = $derived.by(() => this.seenIn === route.link.dataset);
+  seenIn = $state("");
 
   /** What the link asks for, as the wire says it. */
   spec: ViewSpec | null = $derived.by(() => {
@@ -32,9 +41,16 @@ export const current = new Current();
 
 /** Follow the link. Called once, by the header. */
 export function followDataset(): void {
+  let again = $state(0);
+  $effect(() => {
+    void connection.returns;
+    untrack(() => {
+      if (current.problem?.status === 0 || current.viewProblem?.status === 0) again += 1;
+    });
+  });
   $effect(() => {
     const name = route.link.dataset;
-    void doing.epoch;
+    void [doing.epoch, again];
     if (!name) {
       current.info = undefined;
       return;
@@ -56,7 +72,13 @@ export function followDataset(): void {
     return () => stop.abort();
   });
   $effect(() => {
+    const name = route.link.dataset;
+    const patience = setTimeout(() => (current.seenIn = name), PATIENCE_MS);
+    return () => clearTimeout(patience);
+  });
+  $effect(() => {
     const { key, spec } = current;
+    void again;
     if (!spec) return;
     const name = route.link.dataset;
     const stop = new AbortController();

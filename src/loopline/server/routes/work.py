@@ -72,18 +72,17 @@ async def events(
 async def _told(shelf: Shelf, seen: int) -> AsyncIterator[bytes]:
     yield _line(Event(seen, "hello", msgspec.json.encode({"last": shelf.events.last})))
     quiet = 0.0
-    with shelf.watching():
-        while not shelf.closed:
-            await anyio.to_thread.run_sync(shelf.look_for_changes)
-            new = shelf.events.after(seen)
-            for event in new:
-                yield _line(event)
-                seen = event.number
-            quiet = 0.0 if new else quiet + LOOK_EVERY_S
-            if quiet >= _ALIVE_EVERY_S:
-                yield b": alive\n\n"
-                quiet = 0.0
-            await anyio.sleep(LOOK_EVERY_S)
+    while not shelf.closed:
+        await anyio.to_thread.run_sync(shelf.look_for_changes)
+        new = shelf.events.after(seen)
+        for event in new:
+            yield _line(event)
+            seen = event.number
+        quiet = 0.0 if new else quiet + LOOK_EVERY_S
+        if quiet >= _ALIVE_EVERY_S:
+            yield b": alive\n\n"
+            quiet = 0.0
+        await anyio.sleep(LOOK_EVERY_S)
 
 
 def _line(event: Event) -> bytes:
