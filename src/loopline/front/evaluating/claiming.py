@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loopline.errors import BadValue
-from loopline.front.evaluating.protocol import Answer, Protocol, Question, how_sure, match_rows, options_of
+from loopline.front.evaluating.protocol import Answer, Protocol, Question, by_class, how_sure, match_rows, options_of
 from loopline.front.evaluating.sides import read_detections, read_rows
 from loopline.front.evaluating.slicing import Part, slices_of
 from loopline.kernel.detections import Detections, align
@@ -93,10 +93,7 @@ def _claimed(
         report=report,
         numbers=report.numbers(),
         classes=report.classes,
-        per_class={
-            name: {"AP": float(report.ap[k]), "truths": float(report.truths[k])}
-            for k, name in enumerate(report.classes)
-        },
+        per_class=by_class(report.classes, {"AP": report.ap, "truths": report.truths}),
         counts={**counts, "ignored": int((det == nothing).sum())},
         matches=pa.concat_tables(
             [

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loopline.errors import BadValue, near
-from loopline.front.evaluating.protocol import Answer, Protocol, Question, match_rows, options_of, tally
+from loopline.front.evaluating.protocol import Answer, Protocol, Question, by_class, match_rows, options_of, tally
 from loopline.front.evaluating.sides import read_rows, refuse_nothing, two_fields
 from loopline.kernel.lookup import looked_up, places
 from loopline.kernel.schema import LabelField
@@ -23,7 +23,6 @@ from loopline.metrics._arrays import NAN, AnyArray, BoolArray, FloatArray
 from loopline.metrics._labels import paired
 from loopline.metrics.calibration import Reliability, reliability
 from loopline.metrics.classification import ClassScores
-from loopline.metrics.record import Numbers
 from loopline.metrics.resample_classes import weighed_answers, weighed_classes, weighed_sets
 
 Sides = tuple[pa.Table, pa.Table]
@@ -66,16 +65,8 @@ def _classes(sides: Sides, fields: tuple[LabelField, LabelField]) -> tuple[str, 
     return tuple(dict.fromkeys([*fields[0].classes, *occurring[0], *occurring[1]]))
 
 
-def _per_class(names: tuple[str, ...], scores: ClassScores) -> dict[str, Numbers]:
-    return {
-        name: {
-            "precision": float(scores.precision[k]),
-            "recall": float(scores.recall[k]),
-            "f1": float(scores.f1[k]),
-            "support": float(scores.support[k]),
-        }
-        for k, name in enumerate(names)
-    }
+def _columns(scores: ClassScores) -> dict[str, AnyArray]:
+    return {"precision": scores.precision, "recall": scores.recall, "f1": scores.f1, "support": scores.support}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +88,14 @@ class ClassRows:
 
     def answers(self) -> AnyArray:
         """Which predicted row speaks for its sample, (n,) bool: the best score, ties to the class that comes first."""
-        return _best_rows(self.predicted, self.classes)
+        score = _score(self.predicted)
+        code = pc.index_in(self.predicted["label"], value_set=pa.array(self.classes)).to_numpy()
+        sample = self.predicted["sample_id"].to_numpy()
+        order = np.lexsort((code, -score, sample))
+        first = np.diff(sample[order], prepend=-1) != 0
+        chosen = np.zeros(len(sample), bool)
+        chosen[order[first]] = True
+        return chosen
 
     def pairs(self) -> Pairs:
         """What is said of each sample that has a true class."""
@@ -150,19 +148,18 @@ class NoOptions:
 
 def measure_classification(question: Question) -> Answer:
     options_of(NoOptions(), question.options)
-    sides, fields = usable_rows(question, "label")
-    names = _classes(sides, fields)
-    answers = classification.answers_of_tables((paired(*sides),), names)
+    rows = class_rows(question)
+    names, truth, predicted = rows.classes, rows.truth, rows.predicted
+    answers = classification.answers_of_tables((paired(truth, predicted),), names)
     known, scores = answers.truth >= 0, answers.scores
     report = classification.classification_report(answers.truth, answers.predicted, names, scores=answers.scores)
-    truth, predicted = sides
-    chosen = _best_rows(predicted, names)
+    chosen = rows.answers()
     matches, hit = _label_matches(truth, predicted, chosen)
     return Answer(
         report=report,
         numbers=report.numbers(),
         classes=names,
-        per_class=_per_class(names, report.by_class),
+        per_class=by_class(names, _columns(report.by_class)),
         counts=tally(matches),
         matches=matches,
         confusion=report.confusion,
@@ -174,18 +171,6 @@ def measure_classification(question: Question) -> Answer:
         if scores is None
         else lambda: {n: (answers.truth[known] == k, scores[known, k]) for k, n in enumerate(names)},
     )
-
-
-def _best_rows(predicted: pa.Table, names: tuple[str, ...]) -> AnyArray:
-    """Which predicted row speaks for its sample, (n,) bool: the best score, ties to the class that comes first."""
-    score = _score(predicted)
-    code = pc.index_in(predicted["label"], value_set=pa.array(names)).to_numpy()
-    sample = predicted["sample_id"].to_numpy()
-    order = np.lexsort((code, -score, sample))
-    first = np.diff(sample[order], prepend=-1) != 0
-    chosen = np.zeros(len(sample), bool)
-    chosen[order[first]] = True
-    return chosen
 
 
 def _score(table: pa.Table) -> FloatArray:
@@ -240,22 +225,21 @@ class MultilabelOptions:
 
 def measure_multilabel(question: Question) -> Answer:
     options = options_of(MultilabelOptions(), question.options)
-    sides, fields = usable_rows(question, "label")
-    names = _classes(sides, fields)
-    sets = multilabel.sets_of_tables((paired(*sides),), names, threshold=options.threshold)
+    rows = class_rows(question)
+    names, truth, predicted = rows.classes, rows.truth, rows.predicted
+    sets = multilabel.sets_of_tables((paired(truth, predicted),), names, threshold=options.threshold)
     score = sets.scores
     report = multilabel.multilabel_report(sets.truth, sets.predicted, names, scores=sets.scores)
-    truth, predicted = sides
     said = _score(predicted) >= options.threshold
     matches, hit = _label_matches(truth, predicted, said)
-    table = _per_class(names, report.by_class)
+    columns = _columns(report.by_class)
     if report.average_precision is not None:
-        table = {n: {**row, "AP": float(report.average_precision[k])} for k, (n, row) in enumerate(table.items())}
+        columns["AP"] = report.average_precision
     return Answer(
         report=report,
         numbers=report.numbers(),
         classes=names,
-        per_class=table,
+        per_class=by_class(names, columns),
         counts=tally(matches),
         matches=matches,
         reliability=_sure(predicted, said, hit),

@@ -17,8 +17,8 @@ import pyarrow as pa
 from loopline.errors import BadValue
 from loopline.formats import _masks
 from loopline.formats._shapes import Fault
-from loopline.front.evaluating.protocol import Answer, Protocol, Question, match_rows, options_of, tally
-from loopline.front.evaluating.sides import two_fields
+from loopline.front.evaluating.protocol import Answer, Protocol, Question, by_class, match_rows, options_of, tally
+from loopline.front.evaluating.sides import refuse_unlabelled, two_fields
 from loopline.kernel import rle
 from loopline.kernel.schema import LabelField
 from loopline.metrics import panoptic, segmentation
@@ -61,15 +61,6 @@ def _batches(question: Question, fields: tuple[LabelField, LabelField], columns:
             yield [sample, rows, sides[1].get(sample, [])]
 
 
-def _refuse_no_rows(question: Question, fields: tuple[LabelField, LabelField]) -> None:
-    for one in fields:
-        if not question.view.objects(one.name).limit(1).count():
-            raise BadValue(
-                f'there is nothing in "{one.name}" on the {question.view.count()} samples to be measured',
-                hint="see which samples have labels: loopline info; or choose others with a condition",
-            )
-
-
 # -- semantic
 
 
@@ -79,7 +70,7 @@ def measure_segmentation(question: Question) -> Answer:
     for one in fields:
         if one.kind != "mask":
             raise BadValue(f"{one.name} holds {one.kind} labels, not class maps", hint="name a field of kind mask")
-    _refuse_no_rows(question, fields)
+    refuse_unlabelled(question.view, fields)
     classes = tuple(dict.fromkeys([*fields[0].classes, *fields[1].classes]))
     values = [_values(one, classes) for one in fields]
     state = segmentation.start(classes)
@@ -103,21 +94,13 @@ def measure_segmentation(question: Question) -> Answer:
         samples.append(sample)
         pictures.append(picture(whole, classes))
     report = segmentation.finish(state, classes)
-    table = {
-        name: {
-            "iou": float(report.iou[k]),
-            "dice": float(report.dice[k]),
-            "precision": float(report.precision[k]),
-            "recall": float(report.recall[k]),
-        }
-        for k, name in enumerate(classes)
-    }
+    columns = {"iou": report.iou, "dice": report.dice, "precision": report.precision, "recall": report.recall}
     together = _map_matches(matches, question.iou)
     return Answer(
         report=report,
         numbers=report.numbers(),
         classes=classes,
-        per_class=table,
+        per_class=by_class(classes, columns),
         counts=tally(together),
         matches=together,
         confusion=report.confusion,
@@ -192,7 +175,7 @@ def measure_panoptic(question: Question) -> Answer:
     for one in fields:
         if "mask" not in one.columns() or one.kind == "mask":
             raise BadValue(f"{one.name} holds {one.kind} labels, not segments with a mask each")
-    _refuse_no_rows(question, fields)
+    refuse_unlabelled(question.view, fields)
     classes = tuple(dict.fromkeys([*fields[0].classes, *fields[1].classes]))
     place = {name: k for k, name in enumerate(classes)}
     hidden = 0
@@ -221,23 +204,13 @@ def measure_panoptic(question: Question) -> Answer:
         matches += _outcomes(sample, true, [guess[i] for i in np.flatnonzero(seen)], found)
     things = options.things or _things(fields[0], classes)
     report = panoptic.finish(state, classes, things=things or None)
-    table = {
-        name: {
-            "pq": float(report.pq[k]),
-            "sq": float(report.sq[k]),
-            "rq": float(report.rq[k]),
-            "tp": float(report.tp[k]),
-            "fp": float(report.fp[k]),
-            "fn": float(report.fn[k]),
-        }
-        for k, name in enumerate(classes)
-    }
+    quality = {"pq": report.pq, "sq": report.sq, "rq": report.rq, "tp": report.tp, "fp": report.fp, "fn": report.fn}
     together = pa.concat_tables(matches)
     return Answer(
         report=report,
         numbers=report.numbers(),
         classes=classes,
-        per_class=table,
+        per_class=by_class(classes, quality),
         counts=tally(together),
         matches=together,
         weighed=lambda: weighed_segments(

@@ -9,7 +9,7 @@ from typing import Final
 from loopline.errors import BadValue, UnknownField, near
 from loopline.front.evaluating import claiming, detection, labels, maps, values
 from loopline.front.evaluating.protocol import Answer, Protocol, Question
-from loopline.front.evaluating.sides import refuse_nothing, two_fields
+from loopline.front.evaluating.sides import refuse_unlabelled, two_fields
 from loopline.front.evaluating.slicing import Part
 from loopline.jobs import StopSignal
 from loopline.kernel.schema import LabelField
@@ -67,11 +67,7 @@ def measured_apart(chosen: Protocol, question: Question, part: Part) -> SliceNum
     condition = f"{question.truth}.any({part.text})" if part.of_objects else part.text
     inside = dataclasses.replace(question, view=question.view.where(condition))
     try:
-        refuse_nothing(
-            inside.view,
-            [inside.view.objects(name).limit(1).to_arrow(["id"]) for name in (question.truth, question.predicted)],
-            two_fields(inside.view, question.truth, question.predicted),
-        )
+        refuse_unlabelled(inside.view, two_fields(inside.view, question.truth, question.predicted))
     except BadValue:
         return SliceNumbers(part.text, {"samples": float(inside.view.count())})
     answer = chosen.measure(inside)

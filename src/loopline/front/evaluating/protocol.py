@@ -120,6 +120,12 @@ def match_rows(
     )
 
 
+def by_class(classes: Sequence[str], columns: Mapping[str, AnyArray]) -> dict[str, Numbers]:
+    """By class, numbers by name, from columns of one number a class, (k,) each."""
+    rows = zip(*(column.astype(np.float64).tolist() for column in columns.values()), strict=True)
+    return {label: dict(zip(columns, row, strict=True)) for label, row in zip(classes, rows, strict=True)}
+
+
 def tally(matches: pa.Table) -> dict[str, int]:
     """How many objects had each outcome; of ignored ones, the predictions."""
     counted = matches.group_by(["side", "outcome"]).aggregate([("id", "count")])

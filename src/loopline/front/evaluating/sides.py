@@ -126,6 +126,11 @@ def refuse_nothing(view: View, rows: Sequence[pa.Table], fields: Sequence[LabelF
             )
 
 
+def refuse_unlabelled(view: View, fields: Sequence[LabelField]) -> None:
+    """As `refuse_nothing`, before any row is read."""
+    refuse_nothing(view, [view.objects(field.name).limit(1).to_arrow(["id"]) for field in fields], fields)
+
+
 def class_list(rows: Sequence[pa.Table], fields: Sequence[LabelField], *, by_class: bool) -> tuple[str, ...]:
     """The classes to measure: those of the truth in its order; with by_class=False those of both.
 
