@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from litestar.testing import TestClient
 
 import loopline as ll
+from loopline.server.app import make_app
 from loopline.server.drawn import share
+from loopline.server.library import Library
 from loopline.server.pictures import ERROR, PICTURE, read_records
+from loopline.server.safety import Rules
 from tests.server.conftest import SAMPLES, Browser
 
 CONDITIONS = (
@@ -148,6 +153,32 @@ def test_a_page_reads_the_same_from_memory_and_from_the_store(
     assert quick.keys() | {"truth.mask"} >= slow.keys() - {"truth.mask", "predictions.mask"}
     for name, column in quick.items():
         np.testing.assert_array_equal(slow[name], column, err_msg=name)
+
+
+def test_the_first_page_of_many_objects_does_not_wait_for_all_of_them(
+    ds: ll.Dataset, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bodies = [{"view": view, "offset": 1, "count": 7} for view in ({}, {"where": "width > 70", "sort": "-width"})]
+    wanted = [browser.columns("page", **body) for body in bodies]
+    library = Library([ds])
+    monkeypatch.setattr("loopline.server.ready.AT_ONCE", 0)
+    monkeypatch.setattr("loopline.server.ready.LATER_S", 0.2)
+    with TestClient(make_app(library, Rules()), base_url="http://127.0.0.1:5151") as client:
+        other = Browser(client, ds.name)
+        for body, columns in zip(bodies, wanted, strict=True):
+            found = other.columns("page", **body)
+            assert set(found) - {"truth.mask", "predictions.mask"} == set(columns)
+            for name, column in columns.items():
+                np.testing.assert_array_equal(found[name], column, err_msg=name)
+        shown = library.get(ds.name)
+        assert shown.resident.known_objects(shown.at(None), "truth") is None
+        counted = other.post("view", view={})
+        assert counted["objects"]["truth"] == len(ds.objects("truth").ids())
+        assert shown.resident.known_objects(shown.at(None), "truth") is None
+        until = time.monotonic() + 10
+        while shown.ready.rows(shown.at(None), "truth", 1) is None and time.monotonic() < until:
+            time.sleep(0.02)
+        assert shown.resident.known_objects(shown.at(None), "truth") is not None
 
 
 def test_a_fault_in_a_text_is_told_with_its_place(browser: Browser) -> None:

@@ -159,7 +159,7 @@ def view(shown: Shown, spec: ViewSpec) -> ViewOut:
     return ViewOut(
         count=asked.count(),
         total=len(asked.rows),
-        objects={f.name: _kept_objects(asked, f.name) for f in shown.lake.schema(asked.at).fields},
+        objects={f.name: _kept_objects(shown, asked, f.name) for f in shown.lake.schema(asked.at).fields},
         snapshot=asked.at,
         newest=shown.lake.snapshot(),
         text="" if condition is None else str(condition),
@@ -168,12 +168,14 @@ def view(shown: Shown, spec: ViewSpec) -> ViewOut:
     )
 
 
-def _kept_objects(asked: Asked, field: str) -> int:
+def _kept_objects(shown: Shown, asked: Asked, field: str) -> int:
     """Objects on the samples of the view."""
-    rows = asked.resident.objects(asked.at, field)
     mask, kept = asked.samples(), asked.kept(field)
+    if kept is None and mask is None:
+        return shown.info(asked.at).objects[field]
+    rows = asked.resident.objects(asked.at, field)
     if kept is None:
-        return len(rows) if mask is None else int(rows.counts[mask].sum())
+        return int(rows.counts[mask].sum())
     found = asked.resident.object_mask(asked.at, field, mask, kept)
     assert found is not None
     return int(np.count_nonzero(found))

@@ -101,9 +101,14 @@ def _field(
 ) -> dict[str, Column]:
     """The columns of one field, named `<field>.<column>`."""
     resident, name = asked.resident, field.name
+    kept = asked.kept(name)
+    wide, high = (side[sample_rows].astype(np.float64) for side in (samples.width, samples.height))
+    if not asked.field and kept is None and not evaluation:
+        size = shown.info(asked.at).objects[name]
+        if shown.ready.rows(asked.at, name, size) is None:
+            return _unread(asked, field, resident.samples(asked.at).ids[sample_rows], wide, high)
     objects = resident.objects(asked.at, name)
     owner, at = (np.arange(len(rows)), rows) if asked.field else spans(objects.starts, sample_rows)
-    kept = asked.kept(name)
     if kept is not None:
         owner, at = owner[kept[at]], at[kept[at]]
     found: dict[str, Column] = {
@@ -112,9 +117,11 @@ def _field(
     }
     drawn = shown.ready.objects(asked.at, name)
     if drawn is None or not drawn.is_simple:
-        wide, high = (side[sample_rows].astype(np.float64)[owner] for side in (samples.width, samples.height))
         ids = objects.ids[at]
-        found |= _drawn(field, _objects(asked, field, ids, resident.samples(asked.at).ids[sample_rows]), wide, high)
+        where = _among("id", ids) if asked.field else _among("sample_id", resident.samples(asked.at).ids[sample_rows])
+        table = _objects(asked, field, where)
+        table = table.take(pc.index_in(pa.array(ids), table["id"].combine_chunks()))
+        found |= _drawn(field, table, wide[owner], high[owner])
     else:
         found[f"{name}.class"], found[f"{name}.score"] = drawn.class_code[at], drawn.score[at]
         if drawn.box is not None:
@@ -137,17 +144,29 @@ def _outcomes(asked: Asked, field: str, evaluation: str, at: Ids) -> dict[str, C
     return {f"{field}.outcome": words[codes.codes[at]]}
 
 
-def _objects(asked: Asked, field: LabelField, ids: Ids, sample_ids: Ids) -> pa.Table:
-    """The drawn columns of these objects in the order of `ids`; masks as whether there is one."""
+def _unread(asked: Asked, field: LabelField, sample_ids: Ids, wide: Doubles, high: Doubles) -> dict[str, Column]:
+    """The columns of a field none of whose rows is in memory, for these samples: from the store alone."""
+    table = _objects(asked, field, _among("sample_id", sample_ids))
+    place = pc.index_in(table["sample_id"].combine_chunks(), pa.array(sample_ids)).to_numpy()
+    ids = table["id"].to_numpy()
+    order = np.lexsort((ids, place))
+    owner = place[order]
+    found: dict[str, Column] = {
+        f"{field.name}.sample": owner.astype(np.uint32),
+        f"{field.name}.id": ids[order].astype(np.float64),
+    }
+    return found | _drawn(field, table.take(pa.array(order)), wide[owner], high[owner])
+
+
+def _objects(asked: Asked, field: LabelField, where: str) -> pa.Table:
+    """The drawn columns of the objects that `where` names, in no order; masks as whether there is one."""
     plan, _ = asked.resident.plan(asked.at, field.name)
     own = field.columns()
     listed = [f"{plan.rows.object_column(name)} AS {quoted(name)}" for name in own if name in _DRAWN]
     if "mask" in own:
         listed.append(f"{plan.rows.object_column('mask')} IS NOT NULL AS has_mask")
     inner = plan.select(listed, ordered=False)  # the engine moves the condition on ids inside, to the files
-    where = _among("id", ids) if asked.field else _among("sample_id", sample_ids)
-    table = run.table(asked.resident.lake, plan.statement, f"SELECT * FROM ({inner}) WHERE {where}")
-    return table.take(pc.index_in(pa.array(ids), table["id"].combine_chunks()))
+    return run.table(asked.resident.lake, plan.statement, f"SELECT * FROM ({inner}) WHERE {where}")
 
 
 def _among(column: str, ids: Ids) -> str:

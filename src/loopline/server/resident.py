@@ -197,8 +197,16 @@ class Resident:
                 ids, rows = ids[order], rows[order]
             return ObjectRows(ids, token, rows, len(samples))
 
-        token = ("objects", self._states.at(label_table(field), at), samples.token)
+        token = self._objects_token(at, field)
         return self._kept.get(token, make)
+
+    def known_objects(self, at: int, field: str) -> ObjectRows | None:
+        """The same, where they are in memory."""
+        found = self._kept.peek(self._objects_token(at, field))
+        return found if isinstance(found, ObjectRows) else None
+
+    def _objects_token(self, at: int, field: str) -> Hashable:
+        return ("objects", self._states.at(label_table(field), at), self.samples(at).token)
 
     def state(self, table: str, at: int) -> State:
         """Equal states of a table hold equal rows."""
