@@ -47,7 +47,8 @@ def test_a_replicate_is_the_evaluation_of_the_drawn_samples(scene, weight) -> No
     # Equal scores within a picture would alternate in the copies and stand side by side in the weights.
     predicted = replace(predicted, score=predicted.scores() + np.arange(len(predicted)) / 1000)
     report = coco.evaluate(truth, predicted)
-    fast = resample_coco._measure(resample_coco._prepare(report.matched), np.array(weight, np.int32))
+    of_unit = np.unique(report.matched.truth.sample_id, return_inverse=True)[1]
+    fast = resample_coco._measure(resample_coco._prepare(report.matched, of_unit), np.array(weight, np.int32))
     slow = coco.evaluate(drawn(truth, weight), drawn(predicted, weight))
     np.testing.assert_allclose(fast[:10], slow.precision[..., 0].mean(axis=1), rtol=0, atol=1e-12)
     np.testing.assert_allclose(fast[10:], slow.recall[:, :, 0, -1], rtol=0, atol=1e-12)
