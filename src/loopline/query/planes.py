@@ -24,6 +24,7 @@ SPAN: Final = 65_535
 
 _BATCH: Final = 65_536
 _OUTER: Final = 0.001
+_ROOM: Final = 0.15
 _SEED: Final = 0
 _GRID: Final = 512
 _KEPT: Final = 4  # planes that an open data set remembers: 12 bytes a point
@@ -91,6 +92,8 @@ def plane(matrix: npt.NDArray[np.float16]) -> Places:
     # A few points far out would press all others into one spot: they are put on the edge.
     ends = (_OUTER, 1 - _OUTER) if size * _OUTER >= 1 else (0.0, 1.0)
     low, high = np.quantile(found, ends[0], axis=0), np.quantile(found, ends[1], axis=0)
+    room = _ROOM * (high - low)  # what lies not far beyond is no outlier
+    low, high = np.maximum(low - room, found.min(axis=0)), np.minimum(high + room, found.max(axis=0))
     span = np.where(high > low, high - low, 1.0)
     placed: Places = np.rint(np.clip((found - low) / span, 0, 1) * SPAN).astype(np.uint16)
     return placed

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+import numpy.typing as npt
 from litestar import post
 from litestar.params import FromPath, JSONBody
 from litestar.types import ControllerRouterHandler
 from msgspec import Meta, Struct
 
-from loopline.kernel.lookup import looked_up
-from loopline.query.view import ObjectView, View
 from loopline.server import points as plane
 from loopline.server.frames import MEDIA_TYPE, Column, frame
+from loopline.server.resident import Codes, Ids, Mask, ObjectRows, Resident
 from loopline.server.shelf import DatasetName, Given
+from loopline.server.views import Asked
 from loopline.server.wire import ViewSpec
 from loopline.store.vector_cache import vectors
 from loopline.store.vectors import embedding
@@ -41,52 +41,97 @@ def parts(shelf: Given, name: DatasetName, key: FromPath[str], data: JSONBody[Pa
     """A frame in the order of the points: part u1 (index in `values`; 254 another value, 255 none) · view u1: the view
     has it · sample f8. Header: values [text], counts [of each], snapshot."""
     shown = shelf.shown(name)
-    at = shown.at(data.view.snapshot)
+    asked = shown.ask(data.view)
+    at, resident = asked.at, shown.resident
     owner = embedding(shown.lake, key, at).owner
     ids, _ = vectors(shown.lake, key, snapshot=at)
     order = plane.shuffled(len(ids))
-    asked, whole = shown.ask(data.view).view(), shown.view(at)
-    if owner == "sample":
-        chosen = (asked.samples() if isinstance(asked, ObjectView) else asked).ids()
-        samples = ids
-    else:
-        same = isinstance(asked, ObjectView) and asked.field == owner
-        of = asked.samples() if isinstance(asked, ObjectView) else asked
-        chosen = (asked if same else of.objects(owner)).ids()
-        rows = whole.objects(owner).to_arrow(["id", "sample_id"])
-        samples = looked_up(rows["id"].to_numpy(), rows["sample_id"].to_numpy(), ids, 0)
-    values, counts, part = _parts(whole, owner, data.by, ids)
+    field = "" if owner == "sample" else owner
+    rows = resident.objects(at, field) if field else resident.samples(at)
+    place = rows.of(ids)[order]
+    samples = resident.samples(at).ids[rows.sample_row] if isinstance(rows, ObjectRows) else rows.ids
+    colours = _colours(resident, at, field, data.by)
+    inside = _inside(asked, field)
+
+    def beside(values: npt.NDArray[Any], otherwise: int) -> npt.NDArray[Any]:
+        found = np.full(len(place), otherwise, values.dtype)
+        found[place >= 0] = values[place[place >= 0]]
+        return found
+
     columns: dict[str, Column] = {
-        "part": part[order],
-        "view": np.isin(ids, chosen)[order].astype(np.uint8),
-        "sample": samples[order].astype(np.float64),
+        "part": beside(colours.part, NONE),
+        "view": (place >= 0).astype(np.uint8) if inside is None else beside(inside.astype(np.uint8), 0),
+        "sample": beside(samples, 0).astype(np.float64),
     }
-    return frame(columns, {"values": values, "counts": counts, "snapshot": at})
+    return frame(columns, {"values": list(colours.values), "counts": list(colours.counts), "snapshot": at})
 
 
-def _parts(
-    whole: View, owner: str, by: str, ids: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
-) -> tuple[list[str], list[int], np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
-    """The commonest values, how many there are of each, and for each id the place of its value among them."""
+def _inside(asked: Asked, field: str) -> Mask | None:
+    """The samples of a view, or its objects of `field`; None: all."""
+    if asked.field == field:
+        return asked.mask()
+    samples = asked.samples()
+    if field:
+        return asked.resident.object_mask(asked.at, field, samples, asked.kept(field))
+    mask = asked.mask()
+    if mask is None:
+        return None
+    found = np.zeros(len(asked.resident.samples(asked.at)), np.bool_)
+    found[asked.resident.objects(asked.at, asked.field).sample_row[mask]] = True
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Colours:
+    """The commonest values, how many there are of each, and for each row the place of its value among them, OTHER or
+    NONE."""
+
+    values: tuple[str, ...]
+    counts: tuple[int, ...]
+    part: npt.NDArray[np.uint8]
+
+    @property
+    def nbytes(self) -> int:
+        return self.part.nbytes
+
+
+def _colours(resident: Resident, at: int, field: str, by: str) -> _Colours:
+    """Of samples (""), or of objects of a field. Kept: a lasso asks for the same again."""
+    rows = resident.objects(at, field) if field else resident.samples(at)
     if not by:
-        return [], [], np.full(len(ids), NONE, np.uint8)
-    if owner == "sample" and by in {field.name for field in whole.schema.fields}:
-        rows = whole.objects(by).to_arrow(["sample_id", "label"])
-        each = rows.group_by(["sample_id", "label"]).aggregate([([], "count_all")])
-        each = each.sort_by([("sample_id", "ascending"), ("count_all", "descending"), ("label", "ascending")])
-        first = np.unique(each["sample_id"].to_numpy(), return_index=True)[1]
-        of, named = each["sample_id"].to_numpy()[first], each["label"].take(pa.array(first))
-    else:
-        table = (whole if owner == "sample" else whole.objects(owner)).to_arrow(["id", by])
-        of, named = table["id"].to_numpy(), table.column(1)
-    text = pc.cast(named, pa.string()).combine_chunks()
-    found = sorted(pc.value_counts(text.drop_null()).to_pylist(), key=lambda one: (-one["counts"], one["values"]))[
-        :MOST
-    ]
-    values = [str(one["values"]) for one in found]
-    place = pc.index_in(text, pa.array(values, pa.string()))
-    codes = pc.if_else(pc.is_null(text), NONE, pc.fill_null(place, OTHER)).to_numpy(zero_copy_only=False)
-    return values, [int(one["counts"]) for one in found], looked_up(of, codes, ids, NONE).astype(np.uint8)
+        return _Colours((), (), np.full(len(rows), NONE, np.uint8))
+    is_field = not field and any(one.name == by for one in resident.lake.schema(at).fields)
+    codes = resident.values(at, f"{by}.label" if is_field else f"{field}.{by}" if field else by)
+
+    def make() -> _Colours:
+        known = np.array([_text(value) for value in codes.values], object)
+        place = _commonest(resident.objects(at, by), codes, known) if is_field else codes.codes.astype(np.int64)
+        counts = np.bincount(place, minlength=codes.missing + 1)[: codes.missing]
+        first = sorted(np.flatnonzero(counts).tolist(), key=lambda code: (-counts[code], known[code]))[:MOST]
+        table = np.full(codes.missing + 2, OTHER, np.uint8)
+        table[codes.missing :] = NONE
+        table[first] = np.arange(len(first))
+        return _Colours(tuple(known[first].tolist()), tuple(counts[first].tolist()), table[place])
+
+    return resident.kept.get(("colours", at, field, by, rows.token), make)
+
+
+def _commonest(rows: ObjectRows, codes: Codes, known: npt.NDArray[np.object_]) -> Ids:
+    """(samples,) the code that each sample has most of, of equals the first by name; `missing` where it has none."""
+    size = codes.missing + 2
+    there = codes.codes < codes.missing
+    pairs, counts = np.unique(rows.sample_row[there].astype(np.int64) * size + codes.codes[there], return_counts=True)
+    sample, code = pairs // size, pairs % size
+    name = np.argsort(np.argsort(known.astype(str)))
+    best = np.lexsort((name[code], -counts, sample))
+    best = best[np.diff(sample[best], prepend=-1) != 0]
+    found = np.full(len(rows.counts), codes.missing, np.int64)
+    found[sample[best]] = code[best]
+    return found
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 ROUTES: Final[list[ControllerRouterHandler]] = [parts]

@@ -6,7 +6,6 @@ export interface Ink {
   readonly parts: readonly string[];
   readonly other: string;
   readonly none: string;
-  readonly ring: string;
   /** How much of a point outside the view, or beside a choice, is seen. */
   readonly faint: number;
 }
@@ -16,12 +15,15 @@ export interface Shown {
   readonly part: Uint8Array | undefined;
   readonly view: Uint8Array | undefined;
   readonly chosen: ReadonlySet<number>;
-  readonly hover: number;
 }
 
 const DISCS = 6_000;
-/** Points drawn while the map moves: any prefix is a fair sample. */
-const MOVING = 150_000;
+/** Milliseconds that drawing may take while the map moves: as many points as fit, for any prefix is a fair sample. */
+const FRAME = 8;
+const LEAST_MOVING = 50_000;
+
+/** How many points the next frame may have, after one of `drawn` points took `took` milliseconds. */
+export const fitting = (drawn: number, took: number): number => Math.max(LEAST_MOVING, Math.round(drawn * Math.min(2, FRAME / Math.max(0.5, took))));
 
 const colourOf = (ink: Ink, part: number): string => ink.parts[part] ?? (part === 254 ? ink.other : ink.none);
 
@@ -30,22 +32,14 @@ export function radiusFor(count: number, zoom: number): number {
   return Math.min(7, base * Math.min(1.8, Math.max(1, zoom ** 0.25)));
 }
 
-export function paint(ctx: CanvasRenderingContext2D, shown: Shown, look: Look, screen: Screen, ratio: number, ink: Ink, moving: boolean): void {
+export function paint(ctx: CanvasRenderingContext2D, shown: Shown, look: Look, screen: Screen, ratio: number, ink: Ink, most: number): void {
   const { points } = shown;
   const radius = radiusFor(points.x.length, look.zoom);
   ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
   ctx.clearRect(0, 0, screen.wide, screen.high);
-  const count = moving ? Math.min(MOVING, points.x.length) : points.x.length;
+  const count = Math.min(most, points.x.length);
   if (count <= DISCS) discs(ctx, shown, look, screen, ink, radius);
   else splat(ctx, shown, look, screen, ratio, ink, radius, count);
-  if (shown.hover < 0) return;
-  const { ax, bx, ay, by } = onScreen(look, screen);
-  ctx.globalAlpha = 1;
-  ctx.beginPath();
-  ctx.arc((points.x[shown.hover] ?? 0) * ax + bx, (points.y[shown.hover] ?? 0) * ay + by, radius + 3, 0, 7);
-  ctx.strokeStyle = ink.ring;
-  ctx.lineWidth = 1.5;
-  ctx.stroke();
 }
 
 /** 0 faint, 1 plain: ground first, so that nothing that counts is hidden by what does not. */
@@ -75,18 +69,24 @@ function splat(ctx: CanvasRenderingContext2D, shown: Shown, look: Look, screen: 
   if (wide < 1 || high < 1) return;
   const image = ctx.createImageData(wide, high);
   const pixels = new Uint32Array(image.data.buffer);
+  const { points, part, view } = shown;
   const { ax, bx, ay, by } = onScreen(look, screen);
   const side = Math.max(1, Math.round(radius * ratio * 1.4));
-  const colours = Array.from({ length: 256 }, (_, part) => rgb(colourOf(ink, part)));
-  for (const level of [0, 1] as const) {
-    const alpha = (level === 0 ? ink.faint : 0.9) * 255;
+  const [scaleX, scaleY, half] = [ax * ratio, ay * ratio, (side - 1) / 2];
+  const [shiftX, shiftY, right, bottom] = [bx * ratio - half, by * ratio - half, wide - side, high - side];
+  const some = view !== undefined || shown.chosen.size > 0;
+  for (const level of some ? ([0, 1] as const) : ([1] as const)) {
+    const alpha = Math.round((level === 0 ? ink.faint : 0.9) * 255);
+    const colours = Uint32Array.from({ length: 256 }, (_, of) => ((alpha << 24) | rgb(colourOf(ink, of))) >>> 0);
     for (let i = 0; i < count; i++) {
-      if (standing(shown, i) !== level) continue;
-      const left = Math.round(((shown.points.x[i] ?? 0) * ax + bx) * ratio - side / 2);
-      const top = Math.round(((shown.points.y[i] ?? 0) * ay + by) * ratio - side / 2);
-      if (left < 0 || top < 0 || left + side > wide || top + side > high) continue;
-      const colour = ((alpha << 24) | (colours[shown.part?.[i] ?? 255] ?? 0)) >>> 0;
-      for (let y = top; y < top + side; y++) pixels.fill(colour, y * wide + left, y * wide + left + side);
+      if (some && standing(shown, i) !== level) continue;
+      const left = Math.floor((points.x[i] ?? 0) * scaleX + shiftX);
+      const top = Math.floor((points.y[i] ?? 0) * scaleY + shiftY);
+      if (left < 0 || top < 0 || left > right || top > bottom) continue;
+      const colour = colours[part ? (part[i] ?? 255) : 255] ?? 0;
+      let at = top * wide + left;
+      pixels[at] = colour; // most are one pixel
+      for (let y = 0; y < side; y++, at += wide) for (let x = y ? 0 : 1; x < side; x++) pixels[at + x] = colour;
     }
   }
   ctx.putImageData(image, 0, 0);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Corner, moved, nearest, onMap, onScreen, outline, type Points, rectangle, simplified, stepped, WHOLE, withShape, zoomed } from "./plane";
+import { cellsOf, type Corner, moved, nearest, onMap, onScreen, outline, type Points, rectangle, simplified, stepped, WHOLE, withShape, zoomed } from "./plane";
 
 const screen = { wide: 1000, high: 500 };
 const points: Points = { x: Uint16Array.of(0, 32768, 65535), y: Uint16Array.of(0, 32768, 65535), id: Float64Array.of(7, 8, 9) };
@@ -28,10 +28,26 @@ describe("the screen", () => {
 });
 
 describe("choosing", () => {
+  it("finds the same as a look at every point", () => {
+    const at = (i: number, by: number): number => (i * by) % 65_536;
+    const many: Points = { x: Uint16Array.from({ length: 4000 }, (_, i) => at(i, 7919)), y: Uint16Array.from({ length: 4000 }, (_, i) => at(i, 104_729)), id: new Float64Array(4000) };
+    const cells = cellsOf(many);
+    expect([...cells.order].sort((a, b) => a - b)).toEqual([...many.x.keys()]);
+    for (const look of [WHOLE, { x: 0.2, y: 0.7, zoom: 9 }])
+      for (let px = -20; px < 1020; px += 97)
+        for (let py = -20; py < 520; py += 61) {
+          const { ax, bx, ay, by } = onScreen(look, screen);
+          const far = [...many.x.keys()].map((i) => ((many.x[i] ?? 0) * ax + bx - px) ** 2 + ((many.y[i] ?? 0) * ay + by - py) ** 2);
+          const best = Math.min(...far);
+          const wanted = best <= 81 ? far.indexOf(best) : -1;
+          const found = nearest(many, cells, look, screen, px, py, 9);
+          expect(found < 0 ? -1 : far[found]).toBeCloseTo(wanted < 0 ? -1 : best, 9);
+        }
+  });
   it("finds the nearest within reach, and none beyond", () => {
-    expect(nearest(points, WHOLE, screen, 503, 252, 8)).toBe(1);
-    expect(nearest(points, WHOLE, screen, 600, 252, 8)).toBe(-1);
-    expect(nearest(points, WHOLE, screen, 503, 252, 8, Uint8Array.of(1, 0, 1))).toBe(-1);
+    expect(nearest(points, cellsOf(points), WHOLE, screen, 503, 252, 8)).toBe(1);
+    expect(nearest(points, cellsOf(points), WHOLE, screen, 600, 252, 8)).toBe(-1);
+    expect(nearest(points, cellsOf(points), WHOLE, screen, 503, 252, 8, Uint8Array.of(1, 0, 1))).toBe(-1);
   });
 });
 

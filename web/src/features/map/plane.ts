@@ -43,16 +43,45 @@ export function moved(look: Look, screen: Screen, dx: number, dy: number): Look 
   return { ...look, x: look.x - dx / (screen.wide * FILLS * look.zoom), y: look.y + dy / (screen.high * FILLS * look.zoom) };
 }
 
-/** The point nearest to a place on the screen, at most `reach` pixels away; -1: none. */
-export function nearest(points: Points, look: Look, screen: Screen, px: number, py: number, reach: number, allowed?: Uint8Array): number {
+/** Points by the cell of a grid that they lie in: those of cell c are order[start[c]] … order[start[c + 1] - 1]. */
+export interface Cells {
+  readonly start: Uint32Array;
+  readonly order: Uint32Array;
+}
+
+const SHIFT = 8; // cells of 256 × 256 places, 256 cells a side
+const SIDE = 65_536 >> SHIFT;
+
+export function cellsOf({ x, y }: Points): Cells {
+  const start = new Uint32Array(SIDE * SIDE + 1);
+  const cell = (i: number): number => ((y[i] ?? 0) >> SHIFT) * SIDE + ((x[i] ?? 0) >> SHIFT);
+  for (let i = 0; i < x.length; i++) start[cell(i) + 1] = (start[cell(i) + 1] ?? 0) + 1;
+  for (let c = 1; c < start.length; c++) start[c] = (start[c] ?? 0) + (start[c - 1] ?? 0);
+  const next = start.slice();
+  const order = new Uint32Array(x.length);
+  for (let i = 0; i < x.length; i++) {
+    const c = cell(i);
+    order[next[c] ?? 0] = i;
+    next[c] = (next[c] ?? 0) + 1;
+  }
+  return { start, order };
+}
+
+/** The point nearest to a place on the screen, at most `reach` pixels away, of equals the first; -1: none. */
+export function nearest(points: Points, { start, order }: Cells, look: Look, screen: Screen, px: number, py: number, reach: number, allowed?: Uint8Array): number {
   const { ax, bx, ay, by } = onScreen(look, screen);
+  const cell = (at: number): number => Math.max(0, Math.min(SIDE - 1, Math.floor(at) >> SHIFT));
+  const [left, right] = [cell((px - reach - bx) / ax), cell((px + reach - bx) / ax)];
+  const [low, high] = [cell((py + reach - by) / ay), cell((py - reach - by) / ay)]; // up is up: ay is below 0
   let [best, least] = [-1, reach * reach];
-  for (let i = 0; i < points.x.length; i++) {
-    const dx = (points.x[i] ?? 0) * ax + bx - px;
-    if (dx > reach || dx < -reach || allowed?.[i] === 0) continue;
-    const dy = (points.y[i] ?? 0) * ay + by - py;
-    const far = dx * dx + dy * dy;
-    if (far <= least) [best, least] = [i, far];
+  for (let row = low; row <= high; row++) {
+    for (let at = start[row * SIDE + left] ?? 0; at < (start[row * SIDE + right + 1] ?? 0); at++) {
+      const i = order[at] ?? 0;
+      if (allowed?.[i] === 0) continue;
+      const [dx, dy] = [(points.x[i] ?? 0) * ax + bx - px, (points.y[i] ?? 0) * ay + by - py];
+      const far = dx * dx + dy * dy;
+      if (far < least || (far === least && (best < 0 || i < best))) [best, least] = [i, far];
+    }
   }
   return best;
 }
