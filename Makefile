@@ -16,11 +16,11 @@ demo: $(VENV)/.package $(VENV)/.app build/demo    ## the whole loop on real pict
 
 app: $(VENV)/.app    ## the web app, built into the package
 
-# The app is built on one core while the other checks types. A worker that has run out of tests takes over some of
-# the other's last ones: that way each keeps to a few folders, and what these share is made once.
 pictures: $(VENV)/.package $(VENV)/.app build/demo    ## the pictures of the app in the docs
 	PYTHONPATH=build/demo $(BIN)/python tools/pictures.py
 
+# The app is built on one core while the other checks types. A worker that has run out of tests takes over some of
+# the other's last ones: that way each keeps to a few folders, and what these share is made once.
 test: $(VENV)/.development    ## everything CI runs
 	$(MAKE) --jobs=2 --output-sync=target lint $(VENV)/.services $(VENV)/.app
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
