@@ -77,8 +77,15 @@ try {
     await page.keyboard.press("Escape");
   });
   await step("a lost connection is told, and what failed meanwhile comes by itself when it is back", async () => {
+    await page.locator("[data-grid]").focus();
+    await page.keyboard.press("x");
+    await page.getByText("1 sample selected").waitFor();
     await context.setOffline(true);
     await page.locator("footer", { hasText: "No connection" }).waitFor();
+    await page.keyboard.press("t");
+    await page.getByRole("textbox", { name: "New tag" }).fill("meanwhile");
+    await page.keyboard.press("Enter");
+    await page.locator("footer", { hasText: "1 edit is written" }).waitFor();
     const bar = page.getByRole("combobox", { name: "Query" });
     await bar.fill("width > 120");
     await bar.press("Enter");
@@ -86,6 +93,7 @@ try {
     await context.setOffline(false);
     await counts("8 of 24");
     await tiles().first().waitFor();
+    await page.locator("footer", { hasText: "Tagged 1" }).waitFor();
     await page.locator("footer", { hasText: "No connection" }).waitFor({ state: "detached" });
     await page.getByRole("button", { name: "Clear the query" }).click();
     await counts("24");

@@ -6,7 +6,19 @@ class Connection {
 }
 export const connection = new Connection();
 
+let waiting: (() => void)[] = [];
+
+/** Run this once, when the server can be reached again. */
+export function whenBack(run: () => void): void {
+  waiting.push(run);
+}
+
 export function connected(up: boolean): void {
-  if (up && !connection.up) connection.returns += 1;
+  const back = up && !connection.up;
   connection.up = up;
+  if (!back) return;
+  connection.returns += 1;
+  const runs = waiting;
+  waiting = [];
+  for (const run of runs) run();
 }

@@ -44,9 +44,14 @@ export function problemFrom(status: number, text: string): Problem {
 
 export function asProblem(error: unknown): Problem {
   if (error instanceof ApiError) return error.problem;
-  if (error instanceof TypeError)
+  if (isLost(error))
     return { status: 0, title: "No answer from the server", detail: "It may have stopped, or the connection is gone.", hint: "What failed is asked for again when it is back; it is started with: loopline app" };
   return { status: 0, title: "Something went wrong here", detail: error instanceof Error ? error.message : String(error) };
+}
+
+/** No answer came at all: the network, or a server that is gone. */
+export function isLost(error: unknown): boolean {
+  return error instanceof TypeError;
 }
 
 export function isAbort(error: unknown): boolean {

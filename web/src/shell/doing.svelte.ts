@@ -20,6 +20,8 @@ class Doing {
   /** What can be taken back, and what was taken back and can be done again; the newest last. */
   undos = $state.raw<readonly Undoable[]>([]);
   redos = $state.raw<readonly Undoable[]>([]);
+  /** Edits that are written when the connection is back. */
+  held = $state(0);
   /** The newest snapshot that the server spoke of, by data set: newer than the one shown means stale. */
   newest = $state<Record<string, number>>({});
   /** Samples (or objects) that are chosen, as ids; or all of the view but some. */

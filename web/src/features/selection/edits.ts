@@ -1,20 +1,53 @@
 /** Writes to the data set. Each says what it did, and leaves a way back in the undo list. */
 import { api } from "../../api/client";
-import { asProblem } from "../../api/problem";
+import { whenBack } from "../../api/connection.svelte";
+import { asProblem, isLost } from "../../api/problem";
 import type { EditAnswer, SelectionSpec } from "../../api/types";
 import { dataChanged } from "../../shell/dataset.svelte";
-import { remember, say, type Undoable } from "../../shell/doing.svelte";
+import { doing, remember, say, type Undoable } from "../../shell/doing.svelte";
 
 type Verb = Parameters<typeof api.edit>[1];
 
-export async function write(dataset: string, verb: Verb, body: { selection?: SelectionSpec; [key: string]: unknown }): Promise<boolean> {
+interface Edit {
+  readonly dataset: string;
+  readonly verb: Verb;
+  readonly body: { readonly selection?: SelectionSpec; readonly [key: string]: unknown };
+}
+
+/** Edits made while the server cannot be reached, in their order. Each names its snapshot, so it means the same later. */
+let held: readonly Edit[] = [];
+
+function hold(edits: readonly Edit[]): void {
+  held = edits;
+  doing.held = edits.length;
+}
+
+/** Whether the server took it; without a connection it is kept, and written later. */
+export async function write(dataset: string, verb: Verb, body: Edit["body"]): Promise<boolean> {
+  const edit = { dataset, verb, body };
+  const how = held.length ? "lost" : await sent(edit);
+  if (how !== "lost") return how === "written";
+  if (!held.length) whenBack(() => void sendHeld());
+  hold([...held, edit]);
+  return false;
+}
+
+async function sendHeld(): Promise<void> {
+  for (let edit = held[0]; edit; edit = held[0]) {
+    if ((await sent(edit)) === "lost") return whenBack(() => void sendHeld());
+    hold(held.slice(1));
+  }
+}
+
+async function sent(edit: Edit): Promise<"written" | "refused" | "lost"> {
   try {
-    took(dataset, await api.edit(dataset, verb, body));
-    return true;
+    took(edit.dataset, await api.edit(edit.dataset, edit.verb, edit.body));
+    return "written";
   } catch (error) {
+    if (isLost(error)) return "lost";
     const problem = asProblem(error);
     say(problem.detail || problem.title, "wrong", problem.hint);
-    return false;
+    return "refused";
   }
 }
 
