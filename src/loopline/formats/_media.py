@@ -96,6 +96,16 @@ def files_under(folder: Path) -> Iterator[str]:
             continue
 
 
+def pictures_by_stem(root: Path) -> dict[str, list[str]]:
+    """Pictures in a folder and below: path without extension → the pictures of that name, both relative to it."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(files_under(root)):
+        stem, ending = os.path.splitext(name)  # noqa: PTH122  a million short names
+        if ending.lower() in IMAGES:
+            found.setdefault(stem, []).append(name)
+    return found
+
+
 def find_root(names: Sequence[str], label_file: Path, media: Path | None = None) -> Path:
     """The folder that the pictures' names are relative to; absolute.
 

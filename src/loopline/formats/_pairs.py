@@ -12,7 +12,15 @@ from typing import Final
 from loopline.errors import FormatError
 from loopline.formats._gather import Gather
 from loopline.formats._inside import read_bytes
-from loopline.formats._media import FOLDER_NAMES, IMAGES, files_under, find_root, split_named, split_of
+from loopline.formats._media import (
+    FOLDER_NAMES,
+    IMAGES,
+    files_under,
+    find_root,
+    pictures_by_stem,
+    split_named,
+    split_of,
+)
 from loopline.formats._shapes import Fault
 from loopline.kernel.exchange import Event, Sniffed
 
@@ -95,12 +103,7 @@ def _one_file(path: Path, media: Path | None) -> Pairs:
 
 def _pairs(label_root: Path, root: Path, base: Path, suffix: str) -> Pairs:
     labels = sorted(name for name in files_under(label_root) if name.lower().endswith(suffix))
-    pictures: dict[str, list[str]] = {}
-    for name in sorted(files_under(root)):
-        stem, ending = os.path.splitext(name)  # noqa: PTH122  a million short names
-        if ending.lower() in IMAGES:
-            pictures.setdefault(stem, []).append(name)
-    return Pairs(label_root, root.absolute(), labels, pictures, _listed(base))
+    return Pairs(label_root, root.absolute(), labels, pictures_by_stem(root), _listed(base))
 
 
 def _listed(base: Path) -> dict[str, str]:

@@ -11,6 +11,8 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loopline.errors import FormatError
+from loopline.formats._gather import no_file
 from loopline.formats._media import split_named
 from loopline.kernel.exchange import Event, FieldFound, LabelRows, Problem, SampleRows, Source
 from loopline.kernel.schema import DatasetSchema
@@ -63,6 +65,25 @@ def one_set(files: list[Path], top: Path) -> list[Part]:
     parts = [part_of(file, top) for file in files]
     splits = {part.split for part in parts}
     return parts if len({part.kind for part in parts}) == 1 and len(splits) == len(parts) else []
+
+
+def read_file_or_parts(
+    source: Source, found: Callable[[Path], list[Path]], read: Callable[[Source], Iterator[Event]], name: str
+) -> Iterator[Event]:
+    """The events of a file, or of a folder's files, one for each split.
+
+    found   label files of a folder · name: what such a file is called
+    Raises  FormatError where there is none, or where they are not one data set
+    """
+    if not source.path.exists():
+        raise no_file(source.path)
+    if source.path.is_file():
+        return read(source)
+    top = source.path.absolute()
+    parts = one_set(found(top), top)
+    if not parts:
+        raise FormatError(f"no {name}, or several of one split", where=str(top), hint="name one file")
+    return read_parts(parts, source, top, read)
 
 
 def read_parts(

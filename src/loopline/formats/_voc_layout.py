@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from loopline.formats._media import FOLDER_NAMES, IMAGES, files_under, find_root, split_named, split_of
+from loopline.formats._media import (
+    FOLDER_NAMES,
+    IMAGES,
+    files_under,
+    find_root,
+    pictures_by_stem,
+    split_named,
+    split_of,
+)
+from loopline.formats._pairs import child
 
 XML_FOLDERS: Final = ("annotations", "annotation", "xmls", "xml", "labels")
 PICTURE_FOLDERS: Final = ("JPEGImages", *(n for n in FOLDER_NAMES if n != "JPEGImages"))
@@ -38,12 +47,12 @@ def find_sets(path: Path, media: Path | None) -> list[VocSet]:
     path = path.absolute()
     if path.is_file():
         return [_one_file(path, media)]
-    xml_root = _child(path, XML_FOLDERS)
+    xml_root = child(path, XML_FOLDERS)
     if xml_root is not None and _has_xml(xml_root):
-        return [_set(xml_root, media or _child(path, PICTURE_FOLDERS) or path, path)]
-    if path.name.lower() in XML_FOLDERS and _child(path.parent, PICTURE_FOLDERS):
-        return [_set(path, media or _child(path.parent, PICTURE_FOLDERS) or path, path.parent)]
-    inner = [p for p in sorted(path.iterdir()) if p.is_dir() and _child(p, XML_FOLDERS) and not p.name.startswith(".")]
+        return [_set(xml_root, media or child(path, PICTURE_FOLDERS) or path, path)]
+    if path.name.lower() in XML_FOLDERS and child(path.parent, PICTURE_FOLDERS):
+        return [_set(path, media or child(path.parent, PICTURE_FOLDERS) or path, path.parent)]
+    inner = [p for p in sorted(path.iterdir()) if p.is_dir() and child(p, XML_FOLDERS) and not p.name.startswith(".")]
     sets = [found for folder in inner for found in find_sets(folder, media)]
     if sets:
         return sets
@@ -66,17 +75,12 @@ def _literal(text: str) -> str:
 
 def _set(xml_root: Path, root: Path, base: Path) -> VocSet:
     xmls = sorted(name for name in files_under(xml_root) if name[-4:].lower() == ".xml")
-    pictures: dict[str, list[str]] = {}
-    for name in sorted(files_under(root)):
-        stem, suffix = os.path.splitext(name)  # noqa: PTH122  a million short names
-        if suffix.lower() in IMAGES:
-            pictures.setdefault(stem, []).append(name)
-    return VocSet(xml_root, root.absolute(), xmls, pictures, _splits(base))
+    return VocSet(xml_root, root.absolute(), xmls, pictures_by_stem(root), _splits(base))
 
 
 def _splits(base: Path) -> dict[str, str]:
     """Split of each stem by the lists in ImageSets/Main, ImageSets, or the folder itself; train.txt, val.txt, ..."""
-    lists = _child(base, ("ImageSets",))
+    lists = child(base, ("ImageSets",))
     for folder in ([lists / "Main", lists] if lists else []) + [base]:
         out: dict[str, str] = {}
         for file in sorted(folder.glob("*.txt")) if folder.is_dir() else []:
@@ -88,19 +92,6 @@ def _splits(base: Path) -> dict[str, str]:
         if out:
             return out
     return {}
-
-
-def _child(folder: Path, names: tuple[str, ...]) -> Path | None:
-    """The sub-folder with the first of the names that is there, letter case aside."""
-    try:
-        with os.scandir(folder) as entries:
-            there = {e.name.lower(): e.name for e in entries if e.is_dir()}
-    except OSError:
-        return None
-    for name in names:
-        if name.lower() in there:
-            return folder / there[name.lower()]
-    return None
 
 
 def _has_xml(folder: Path) -> bool:

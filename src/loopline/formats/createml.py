@@ -13,18 +13,17 @@ from typing import Any, Final
 
 import msgspec
 
-from loopline.errors import FormatError
 from loopline.formats._fields import chosen
 from loopline.formats._files import new_file, new_folder
 from loopline.formats._format import FileFormat
-from loopline.formats._gather import Gather, no_file
+from loopline.formats._gather import Gather
 from loopline.formats._media import split_named
 from loopline.formats._parts import by_split, folder_names
 from loopline.formats._pictures import Picture, Pictures
 from loopline.formats._place import Media, checked, place
 from loopline.formats._shapes import Fault, number
 from loopline.formats._smalljson import items, keys_in_head, listed, mapping, text
-from loopline.formats._split_files import UNSPLIT, candidates, one_set, read_parts
+from loopline.formats._split_files import UNSPLIT, candidates, one_set, read_file_or_parts
 from loopline.formats._support import support
 from loopline.kernel.exchange import Event, Exportable, Sniffed, Source, Written
 
@@ -57,15 +56,7 @@ def _files_in(folder: Path) -> list[Path]:
 
 def read(source: Source) -> Iterator[Event]:
     """A Create ML file, or a folder with a file for each split, as events. Raises FormatError where it is none."""
-    if not source.path.exists():
-        raise no_file(source.path)
-    if source.path.is_file():
-        return _read_file(source)
-    top = source.path.absolute()
-    parts = one_set(_files_in(top), top)
-    if not parts:
-        raise FormatError("no Create ML file, or several of one split", where=str(top), hint="name one file")
-    return read_parts(parts, source, top, _read_file)
+    return read_file_or_parts(source, _files_in, _read_file, "Create ML file")
 
 
 def _read_file(source: Source) -> Iterator[Event]:

@@ -9,9 +9,9 @@ from typing import Final
 from loopline.errors import FormatError
 from loopline.formats import _table_csv
 from loopline.formats._format import FileFormat
-from loopline.formats._gather import Gather, no_file
+from loopline.formats._gather import Gather
 from loopline.formats._shapes import Fault
-from loopline.formats._split_files import UNSPLIT, candidates, one_set, read_parts
+from loopline.formats._split_files import UNSPLIT, candidates, one_set, read_file_or_parts
 from loopline.formats._support import support
 from loopline.kernel.exchange import Event, Sniffed, Source
 
@@ -43,15 +43,7 @@ def _files_in(folder: Path) -> list[Path]:
 
 def read(source: Source) -> Iterator[Event]:
     """A table, or a folder with one for each split, as rows of a class field. Raises FormatError where it is none."""
-    if not source.path.exists():
-        raise no_file(source.path)
-    if source.path.is_file():
-        return _read_file(source)
-    top = source.path.absolute()
-    parts = one_set(_files_in(top), top)
-    if not parts:
-        raise FormatError(f"no {NAME}", where=str(top), hint="name the table itself")
-    return read_parts(parts, source, top, _read_file)
+    return read_file_or_parts(source, _files_in, _read_file, NAME)
 
 
 def _read_file(source: Source) -> Iterator[Event]:
