@@ -33,8 +33,8 @@ def test_an_embedding_is_a_job_and_then_a_run(ds: ll.Dataset, browser: Browser) 
     ended = _ended(browser, job["id"])
     assert (ended["state"], ended["result"]) == ("done", {"embedding": "looks"})
     assert [e.key for e in ds.embeddings()] == ["looks"]
-    runs = browser.get("/runs")
-    assert [(r["kind"], r["status"]) for r in runs] == [("embed", "done")]
+    (run,) = browser.get("/runs")
+    assert (run["kind"], run["status"], run["embedding"], run["evaluation"]) == ("embed", "done", "looks", None)
 
 
 def test_a_map_is_a_job_and_then_an_embedding_of_two_numbers(ds: ll.Dataset, browser: Browser) -> None:

@@ -145,6 +145,11 @@ try {
     await main.getByText("ground_truth").first().waitFor();
     await accessible(page, "runs");
     await few();
+    await main.getByRole("link", { name: "of all data sets" }).click();
+    await page.waitForURL((url) => url.pathname === "/runs");
+    await main.getByRole("columnheader", { name: "Data set" }).waitFor();
+    await accessible(page, "runs of all data sets");
+    await page.goBack();
     await main.getByRole("link", { name: "ev1" }).click();
     await main.getByRole("region", { name: "Numbers" }).waitFor();
   });

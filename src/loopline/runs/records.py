@@ -317,6 +317,22 @@ def metrics(lake: Lake, run: int) -> pa.Table:
     return lake.read(ask)
 
 
+def series(lake: Lake, run: int) -> pa.Table:
+    """The numbers of a run that have steps: name, label, step, value, by name, label and step."""
+
+    def ask(con: duckdb.DuckDBPyConnection) -> pa.Table:
+        sql = (
+            f"SELECT name, label, step, value FROM {lake.table('metric')} WHERE run = ? AND step IS NOT NULL "
+            "AND slice IS NULL ORDER BY name, label NULLS FIRST, step"
+        )
+        try:
+            return con.execute(sql, [run]).to_arrow_table()
+        except duckdb.CatalogException:  # made with the first run
+            return pa.table({"name": [], "label": [], "step": [], "value": []})
+
+    return lake.read(ask)
+
+
 def matches(lake: Lake, key: str) -> pa.Table:
     """The stored matches of an evaluation, sorted by object id: the columns MATCH_NAMES."""
 

@@ -31,6 +31,7 @@ from loopline.server.routes import (
     operate,
     page,
     parts,
+    runs,
     shorts,
     work,
 )
@@ -51,7 +52,7 @@ def inner_app(library: Library, *, workers: int | None = None) -> Litestar:
     def the_shelf() -> Shelf:
         return shelf
 
-    areas = (advise, browse, change, cross, cuts, history, measure, near, operate, parts, shorts, work, page)
+    areas = (advise, browse, change, cross, cuts, history, measure, near, operate, parts, runs, shorts, work, page)
     routes = [route for area in areas for route in area.ROUTES]
     for route in routes:  # Litestar itself loses the docstring where two methods share a path
         if isinstance(route, HTTPRouteHandler):

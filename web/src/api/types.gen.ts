@@ -718,6 +718,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/api/d/{name}/runs/{run}/series": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * RunSeries
+         * @description The numbers of a run that have steps, as a training has: each over its steps.
+         */
+        readonly get: operations["run_series"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/api/d/{name}/sample/{sample_id}": {
         readonly parameters: {
             readonly query?: never;
@@ -1142,6 +1162,26 @@ export interface paths {
          * @description Ask a job to stop; it does between two steps.
          */
         readonly post: operations["stop_job"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/api/runs": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * ListAllRuns
+         * @description What ran over all data sets, newest first. One that cannot be opened is left out: the list of data sets says why.
+         */
+        readonly get: operations["list_all_runs"];
+        readonly put?: never;
+        readonly post?: never;
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -1608,15 +1648,22 @@ export interface components {
             readonly code: {
                 readonly [key: string]: string;
             };
+            readonly dataset: string;
+            readonly embedding: string | null;
+            readonly evaluation: string | null;
             readonly finished_at: string | null;
             readonly id: number;
             readonly kind: string;
+            readonly numbers: {
+                readonly [key: string]: number | null;
+            };
             readonly parameters: {
                 readonly [key: string]: unknown;
             };
             readonly snapshot: number;
             readonly started_at: string;
             readonly status: string;
+            readonly version: string;
         };
         /** SampleOut */
         readonly SampleOut: {
@@ -1657,6 +1704,13 @@ export interface components {
             /** @default [] */
             readonly include?: readonly (number | unknown)[];
             readonly view?: components["schemas"]["ViewSpec"];
+        };
+        /** SeriesOut */
+        readonly SeriesOut: {
+            readonly label: string | null;
+            readonly name: string;
+            readonly steps: readonly number[];
+            readonly values: readonly (number | null)[];
         };
         /** SetIn */
         readonly SetIn: {
@@ -3341,6 +3395,45 @@ export interface operations {
             };
         };
     };
+    readonly run_series: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description name of a data set */
+                readonly name: string;
+                readonly run: number;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Request fulfilled, document follows */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": readonly components["schemas"]["SeriesOut"][];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
+                    };
+                };
+            };
+        };
+    };
     readonly sample: {
         readonly parameters: {
             readonly query?: {
@@ -4201,6 +4294,44 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": {
+                        readonly detail: string;
+                        readonly extra?: null | {
+                            readonly [key: string]: unknown;
+                        } | readonly unknown[];
+                        readonly status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    readonly list_all_runs: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description runs wanted */
+                readonly limit?: number;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Request fulfilled, document follows */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": readonly components["schemas"]["RunOut"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */

@@ -63,6 +63,13 @@ export const pages: readonly Page[] = [
     load: () => import("../features/runs/Runs.svelte"),
   },
   {
+    segment: "runs",
+    label: "Runs of all data sets",
+    icon: Play,
+    of: "app",
+    load: () => import("../features/runs/Runs.svelte"),
+  },
+  {
     segment: "s",
     label: "Sample",
     of: "dataset",

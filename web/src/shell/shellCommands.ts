@@ -2,7 +2,7 @@
 import { EMPTY } from "../lib/link";
 import type { Commands } from "./commands.svelte";
 import { doing, redoLast, undoLast } from "./doing.svelte";
-import { pages } from "./pages";
+import { pageOf, pages } from "./pages";
 import { prefs } from "./prefs.svelte";
 import { go, route } from "./router.svelte";
 import { nextTheme } from "./theme.svelte";
@@ -16,8 +16,8 @@ const toPages: Commands = Object.fromEntries(
         label: `Go to ${page.label}`,
         group: "Pages",
         keys: [`g ${page.letter ?? ""}`],
-        when: () => page.of === "app" || route.link.dataset !== "",
-        run: () => go(page.of === "app" ? { ...EMPTY, page: page.segment } : { page: page.segment, rest: [], extra: {}, at: null }),
+        when: () => route.link.dataset !== "" || pageOf(page.segment, "app") !== undefined,
+        run: () => go(route.link.dataset ? { page: page.segment, rest: [], extra: {}, at: null } : { ...EMPTY, page: page.segment }),
       },
     ]),
 );

@@ -1,4 +1,4 @@
-"""From what was measured to what to do: next steps of an evaluation, embedding and mapping as jobs, and what ran so far."""
+"""From what was measured to what to do: next steps of an evaluation, embedding and mapping as jobs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 
 from loopline.jobs import Progress, StopSignal
-from loopline.server.describe import stamp
-from loopline.server.measured import plain_json
 from loopline.server.shelf import DatasetName, Given
 from loopline.server.wire import MOST_IDS, JobOut, Name, Scalar
 
@@ -47,18 +45,6 @@ class MapIn(Struct, forbid_unknown_fields=True):
     """`key`: of the embedding that is to be placed on a plane."""
 
     key: Name
-
-
-class RunOut(Struct):
-    id: int
-    kind: str
-    status: str
-    started_at: str
-    finished_at: str | None
-    author: str
-    snapshot: int
-    parameters: dict[str, object]
-    code: dict[str, str]
 
 
 @get("/api/d/{name:str}/evaluations/{key:str}/next", sync_to_thread=True)
@@ -99,28 +85,4 @@ def map_(shelf: Given, name: DatasetName, data: JSONBody[MapIn]) -> JobOut:
     return shelf.jobs.start(f"Map of {data.key}", name, work, only_one=f"embed {name} {into}")
 
 
-@get("/api/d/{name:str}/runs", sync_to_thread=True)
-def list_runs(shelf: Given, name: DatasetName) -> list[RunOut]:
-    """What ran over this data set, newest first: on which snapshot, with what, by whom, when."""
-    found = []
-    for run in reversed(shelf.shown(name).dataset.runs()):
-        parameters = plain_json(run.parameters)
-        assert isinstance(parameters, dict)
-        ended = None if run.finished_at is None else stamp(run.finished_at)
-        found.append(
-            RunOut(
-                run.id,
-                run.kind,
-                run.status,
-                stamp(run.started_at),
-                ended,
-                run.author,
-                run.snapshot,
-                parameters,
-                dict(run.code),
-            )
-        )
-    return found
-
-
-ROUTES: Final[list[ControllerRouterHandler]] = [next_steps, embed, map_, list_runs]
+ROUTES: Final[list[ControllerRouterHandler]] = [next_steps, embed, map_]

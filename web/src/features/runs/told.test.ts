@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
-import { brief, differing, lasted, leftBehind, parametersOf, type Run } from "./told";
+import { brief, differing, lasted, leftBehind, nameOf, parametersOf, type Run } from "./told";
 
 const run: Run = {
-  id: 1, kind: "evaluate", status: "done", started_at: "2026-01-01T10:00:00Z", finished_at: "2026-01-01T10:00:02.500Z", author: "ann", snapshot: 4,
+  dataset: "roads", version: "", numbers: {}, evaluation: null, embedding: null, id: 1, kind: "evaluate", status: "done", started_at: "2026-01-01T10:00:00Z", finished_at: "2026-01-01T10:00:02.500Z", author: "ann", snapshot: 4,
   parameters: { view: [], iou: 0.5, truth: "gt", predicted: "yolo", slices: ["label", "area"], options: {} }, code: {},
 }; // prettier-ignore
 
@@ -20,7 +20,8 @@ it("marks what differs between runs", () => {
   expect([...differing([run])]).toEqual([]);
 });
 it("leads to what it left behind", () => {
-  expect(leftBehind(run, [{ key: "ev2", truth: "gt", predicted: "yolo", snapshot: 4 }], [])).toEqual({ page: "compare", of: "ev2" });
-  expect(leftBehind({ ...run, kind: "embed", parameters: { key: "looks" } }, [], ["looks"])).toEqual({ page: "map", of: "looks" });
-  expect(leftBehind({ ...run, kind: "predict" }, [], [])).toBeNull();
+  expect(leftBehind({ ...run, evaluation: "ev2" })).toEqual({ page: "compare", of: "ev2" });
+  expect(leftBehind({ ...run, embedding: "looks" })).toEqual({ page: "map", of: "looks" });
+  expect(leftBehind(run)).toBeNull();
+  expect(nameOf(run)).toBe("roads 1");
 });

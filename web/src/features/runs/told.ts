@@ -1,5 +1,6 @@
 /** Runs as the table tells them: what ran, how long, with what, and what two of them were told differently. */
 export interface Run {
+  readonly dataset: string;
   readonly id: number;
   readonly kind: string;
   readonly status: string;
@@ -7,9 +8,18 @@ export interface Run {
   readonly finished_at: string | null;
   readonly author: string;
   readonly snapshot: number;
+  /** The name of that state, where it has one. */
+  readonly version: string;
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly code: Readonly<Record<string, string>>;
+  /** The main one first. */
+  readonly numbers: Readonly<Record<string, number | null>>;
+  readonly evaluation: string | null;
+  readonly embedding: string | null;
 }
+
+/** Names a run among those of all data sets. */
+export const nameOf = (run: Pick<Run, "dataset" | "id">): string => `${run.dataset} ${run.id}`;
 
 /** 0.8 s · 12 s · 3 min; nothing while it runs. */
 export function lasted(run: Pick<Run, "started_at" | "finished_at">): string {
@@ -49,14 +59,7 @@ export function differing(runs: readonly Run[]): ReadonlySet<string> {
 }
 
 /** Where what a run left behind can be looked at. */
-export function leftBehind(run: Run, evaluations: readonly { readonly key: string; readonly truth: string; readonly predicted: string; readonly snapshot: number }[], embeddings: readonly string[]): { page: string; of: string } | null {
-  if (run.kind === "evaluate") {
-    const found = evaluations.find((one) => one.snapshot === run.snapshot && one.truth === run.parameters["truth"] && one.predicted === run.parameters["predicted"]);
-    return found ? { page: "compare", of: found.key } : null;
-  }
-  if (run.kind === "embed") {
-    const key = [run.parameters["key"], run.parameters["target"], run.parameters["into"]].find((one) => typeof one === "string" && embeddings.includes(one));
-    return typeof key === "string" ? { page: "map", of: key } : null;
-  }
-  return null;
+export function leftBehind(run: Pick<Run, "evaluation" | "embedding">): { readonly page: string; readonly of: string } | null {
+  if (run.evaluation !== null) return { page: "compare", of: run.evaluation };
+  return run.embedding === null ? null : { page: "map", of: run.embedding };
 }
