@@ -211,7 +211,7 @@ def _replicates(one: Weighed, replicates: int, rng: np.random.Generator) -> tupl
     with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, MOST_THREADS)) as pool:
         for first in range(0, replicates, BLOCK):
             some = range(first, min(first + BLOCK, replicates))
-            draws = [rng.integers(0, max(samples, 1), samples) for _ in some]
+            draws = [rng.integers(0, samples, samples) for _ in some]
             found += pool.map(lambda draw: one.measure(np.bincount(draw, minlength=samples).astype(np.int32)), draws)
     return one.measure(np.ones(samples, np.int32)), np.stack(found)
 

@@ -36,10 +36,13 @@ def weighed_matches(
     drawn, of_unit = np.unique(matched.truth.sample_id, return_inverse=True)
     prepared = _prepare(matched, of_unit, unsure)
     t = len(iou)
+    ap50, ap75 = (at_iou(iou, level) for level in (0.5, 0.75))
 
     def measure(weight: AnyArray) -> FloatArray:
         table = _measure(prepared, weight)
-        return np.concatenate([_numbers(iou, table), _mean(table[:t], axis=0)])
+        precision, recall = table[:t], table[t:]
+        numbers = [float(_mean(part)) for part in (precision, precision[ap50], precision[ap75], recall)]
+        return np.concatenate([numbers, _mean(precision, axis=0)])
 
     real, found = ~matched.ignored, _found(matched)
     return Weighed(
@@ -224,10 +227,3 @@ def _mean(values: FloatArray, axis: int | None = None) -> FloatArray:
     count = known.sum(axis=axis)
     total = np.where(known, values, 0).sum(axis=axis)
     return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
-
-
-def _numbers(iou: tuple[float, ...], table: FloatArray) -> FloatArray:
-    """(2 * levels, kinds) -> (4,) as in NUMBERS, then the recall."""
-    t = len(iou)
-    chosen = [table[:t], *(table[:t][at_iou(iou, percent / 100)] for percent in (50, 75)), table[t:]]
-    return np.array([float(_mean(part)) for part in chosen])
