@@ -11,39 +11,31 @@ import binascii
 import filecmp
 import re
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, Final
 
-import msgspec
-
-from loopline.errors import FormatError, MediaError
-from loopline.formats._files import new_file, new_folder
+from loopline.errors import FormatError
+from loopline.formats._files import new_file
 from loopline.formats._format import FileFormat
 from loopline.formats._gather import Gather, no_file
 from loopline.formats._inside import MOST_BYTES, read_bytes
 from loopline.formats._media import IMAGES, VIDEOS, split_named, split_of, tidy_name
-from loopline.formats._pictures import Label, Picture, Pictures
-from loopline.formats._place import MISSING, REMOTE, Media, checked
 from loopline.formats._shapes import Fault, mask_box, number, size_px
 from loopline.formats._smalljson import document, listed, mapping, text
 from loopline.formats._support import support
-from loopline.kernel.exchange import Event, Exportable, FieldFound, Sniffed, Source, Written
+from loopline.formats._webdataset_write import FIELDS, MARK, NAMES, SAMPLE, write
+from loopline.kernel.exchange import Event, FieldFound, Sniffed, Source
 from loopline.kernel.schema import (
     LABEL_COLUMNS,
     SAMPLE_COLUMNS,
     FieldKind,
     LabelField,
     ScalarType,
-    as_json,
     field_from_json,
     unique_name,
 )
-from loopline.media.opening import open_media
-from loopline.media.references import is_url
 
 SUPPORT: Final = support(
     **dict.fromkeys(("boxes", "masks", "polygons", "keypoints", "attributes", "tracks"), "exact"),
@@ -52,15 +44,10 @@ SUPPORT: Final = support(
 )
 OWN: Final[dict[str, ScalarType]] = {"caption": "text"}
 _SUFFIXES: Final = (".tar", ".tar.gz", ".tgz")
-_MARK: Final = "loopline"  # key of a .json that we wrote
-_FIELDS: Final = "fields.json"
-_NAMES: Final = ("classnames.txt", "classes.txt")
 _MOST_MEDIA: Final = 4 << 30
 _PART: Final = 1 << 20
 _PART_FILE: Final = ".webdataset.part"
 _DEFAULT_NAME: Final = "ground_truth"
-_HOLDS: Final = frozenset(name for columns in LABEL_COLUMNS.values() for name in columns)
-_SAMPLE: Final = ("width", "height", "media", "split", "tags", "fps", "frame_count", "duration_s")
 
 
 def sniff(path: Path) -> Sniffed | None:
@@ -214,16 +201,16 @@ class _Reader:
     def declare(self, folder: Path) -> None:
         """What stands beside the shards: fields.json, which we write, and names of classes."""
         try:
-            if (folder / _FIELDS).is_file():
-                for one in listed(document(read_bytes(str(folder / _FIELDS), [folder]))[0]):
+            if (folder / FIELDS).is_file():
+                for one in listed(document(read_bytes(str(folder / FIELDS), [folder]))[0]):
                     found = field_from_json(one)
                     self.declared[found.name] = found
-            for name in _NAMES:
+            for name in NAMES:
                 if (folder / name).is_file() and not self.names:
                     lines = read_bytes(str(folder / name), [folder]).decode("utf-8", "replace").splitlines()
                     self.names = [line.strip() for line in lines if line.strip()]
         except (FormatError, KeyError, TypeError, ValueError) as error:
-            self.gather.warn(f"{_FIELDS} cannot be used: {type(error).__name__}", str(folder))
+            self.gather.warn(f"{FIELDS} cannot be used: {type(error).__name__}", str(folder))
         self.gather.classes = list(dict.fromkeys(self.names))
 
     def put(self, content: IO[bytes]) -> Path:
@@ -247,7 +234,7 @@ class _Reader:
         if said:
             self.gather.warn(said, where)
         found = mapping(content)
-        ours = mapping(found.get(_MARK))
+        ours = mapping(found.get(MARK))
         path = text(ours.get("path")) if ours else None
         if path is None:
             if not group.media:
@@ -256,7 +243,7 @@ class _Reader:
         name = tidy_name(path)
         if name is not None and group.file is not None:
             self._settle(group.file, name)
-        built_in = {k: v for k in _SAMPLE if (v := ours.get(k)) is not None}
+        built_in = {k: v for k in SAMPLE if (v := ours.get(k)) is not None}
         sides = {k: size_px(ours.get(k, found.get(k))) for k in ("width", "height")}
         columns = dict(mapping(ours.get("columns")))
         if not ours:
@@ -320,7 +307,7 @@ class _Reader:
     def _label(self, one: Mapping[str, Any], key: int, where: str) -> None:
         name = text(one.get("field")) or ""
         if name not in self.declared:
-            raise Fault(f"a label of a field that {_FIELDS} does not have", f"{_FIELDS} stands beside the shards")
+            raise Fault(f"a label of a field that {FIELDS} does not have", f"{FIELDS} stands beside the shards")
         kind = self.declared[name].kind
         values = {k: v for k, v in mapping(one.get("values")).items() if k in LABEL_COLUMNS[kind]}
         for side in (k for k in "xywh" if k in values):
@@ -377,95 +364,6 @@ class _Reader:
                 yield from self.fields[name].end()
             else:
                 yield FieldFound(replace(found, name=own))
-
-
-def write(
-    what: Exportable, target: Path, *, fields: Sequence[str], shard_samples: int = 1000, media: Media = "copy"
-) -> Written:
-    """Write any number of fields of any kind as `<split>-000000.tar`, ... with the pictures in them.
-
-    shard_samples   samples in a shard
-    media           "copy": the pictures stand in the shards; "none": they are left out
-
-    Members: the picture, `.json` with everything, and `.cls` (place in classnames.txt) where a sample has one label of
-    the one class field. fields.json beside the shards describes the fields. The same view gives the same bytes.
-    """
-    if shard_samples < 1:
-        raise FormatError(f"shard_samples is {shard_samples}", hint="at least 1")
-    if checked(media) == "link":
-        raise FormatError("pictures in a shard cannot be links", hint='media="copy" or "none"')
-    mine = [what.schema.field(name) for name in fields]
-    pictures = Pictures(what, mine, "webdataset", _HOLDS, columns=None, tags=True, splits=True, object_tags=True)
-    classes = [f for f in mine if f.kind == "class"]
-    names = list(classes[0].classes) if len(classes) == 1 else []
-    counts: dict[str, int] = {}
-    open_shards: dict[str, tarfile.TarFile] = {}
-    with new_folder(target) as folder, ExitStack() as stack:
-        for picture in pictures:
-            split = re.sub(r"[^\w-]+", "_", picture.sample.get("split") or "") or "shard"
-            number_ = counts.get(split, 0)
-            if number_ % shard_samples == 0:
-                if split in open_shards:
-                    open_shards[split].close()
-                file = folder / f"{split}-{number_ // shard_samples:06d}.tar"
-                open_shards[split] = stack.enter_context(tarfile.open(file, "w", format=tarfile.GNU_FORMAT))
-            counts[split] = number_ + 1
-            key = f"{number_:09d}"
-            if media == "copy" and (why := _write_picture(open_shards[split], key, picture)):
-                pictures.lost[why] += 1
-            _write_sample(open_shards[split], key, picture, names)
-        (folder / _FIELDS).write_bytes(msgspec.json.encode([as_json(f) for f in mine]) + b"\n")
-        if names:
-            (folder / _NAMES[0]).write_bytes("".join(f"{n}\n" for n in names).encode())
-    return Written([target], pictures.samples, pictures.objects, pictures.losses())
-
-
-def _write_picture(archive: tarfile.TarFile, key: str, picture: Picture) -> str:
-    """Put a picture into the shard. The reason where that is not possible, else ""."""
-    root, ending = picture.sample.get("root"), Path(picture.path).suffix.lower() or ".jpg"
-    if root is None or is_url(root):
-        return REMOTE
-    try:
-        with open_media(root, picture.path) as content:
-            _add(archive, f"{key}{ending}", content, content.seek(0, 2))
-    except (MediaError, OSError):
-        return MISSING
-    return ""
-
-
-def _write_sample(archive: tarfile.TarFile, key: str, picture: Picture, names: Sequence[str]) -> None:
-    labels = [label.label for label in picture.labels if label.kind == "class"]
-    if len(labels) == 1 and labels[0] in names:
-        _bytes(archive, f"{key}.cls", str(names.index(labels[0])).encode())
-    sample = {k: picture.sample[k] for k in ("path", *_SAMPLE) if picture.sample.get(k) not in (None, [])}
-    found = {**sample, "columns": picture.columns, "labels": [_document(label) for label in picture.labels]}
-    _bytes(archive, f"{key}.json", msgspec.json.encode({_MARK: found}))
-
-
-def _document(label: Label) -> dict[str, Any]:
-    values = dict(label.values)
-    tags = values.pop("tags", [])
-    if "mask" in values:
-        values["mask"] = base64.b64encode(values["mask"]).decode()
-    values = {k: v for k, v in values.items() if k not in ("id", "sample_id", "label")}
-    return {
-        "field": label.field,
-        "label": label.label,
-        "values": values,
-        "attributes": {**label.own, **label.attributes},
-        "tags": tags,
-    }
-
-
-def _bytes(archive: tarfile.TarFile, name: str, raw: bytes) -> None:
-    _add(archive, name, BytesIO(raw), len(raw))
-
-
-def _add(archive: tarfile.TarFile, name: str, content: IO[bytes], size: int) -> None:
-    content.seek(0)
-    info = tarfile.TarInfo(name)
-    info.size, info.mode = size, 0o644  # time and owner stay 0: the same view gives the same bytes
-    archive.addfile(info, content)
 
 
 FORMAT: Final = FileFormat("webdataset", "WebDataset", sniff, read, write)
