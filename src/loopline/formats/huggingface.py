@@ -17,19 +17,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loopline.errors import FormatError
-from loopline.formats._class_table import ClassRow
-from loopline.formats._coco_classes import class_names
 from loopline.formats._format import FileFormat
 from loopline.formats._gather import Gather, no_file
-from loopline.formats._huggingface_write import ID2LABEL, MAPS, OURS, write
+from loopline.formats._huggingface_maps import Maps, described, is_picture
+from loopline.formats._huggingface_write import write
 from loopline.formats._inside import inside, read_bytes
-from loopline.formats._mask_read import class_map, mask_field
 from loopline.formats._media import split_named, tidy_name
 from loopline.formats._shapes import Fault, number, optional_number, whole
 from loopline.formats._smalljson import document, listed, mapping, text
 from loopline.formats._support import support
 from loopline.formats._take_out import picture_name, put
-from loopline.kernel.exchange import Event, FieldFound, Problem, Sniffed, Source
+from loopline.kernel.exchange import Event, FieldFound, Sniffed, Source
 
 SUPPORT: Final = support(
     boxes="exact",
@@ -45,20 +43,6 @@ SUPPORT: Final = support(
     picture_fields="lossy: times and JSON come back as texts",
 )
 _ROWS: Final = 32  # pictures in memory at once
-_MAP_KEYS: Final = frozenset(
-    {
-        "annotation",
-        "annotations",
-        "mask",
-        "masks",
-        "label",
-        "labels",
-        "segmentation",
-        "segmentation_map",
-        "semantic_mask",
-    }
-)
-_PLACE: Final = re.compile("[0-9]{1,5}")
 _CLASS_KEYS: Final = ("label", "labels", "class", "fine_label")
 Corners = Literal["xywh", "xyxy"]
 
@@ -168,9 +152,7 @@ class _Reader:
     boxes: Corners
     gather: Gather
     used: set[str] = field(default_factory=set)
-    maps: str = ""  # column of class maps
-    numbers: set[int] = field(default_factory=set)  # that occur in them
-    described: Mapping[str, Any] = field(default_factory=dict)  # what we wrote of them
+    maps: Maps = field(default_factory=Maps)
 
     def table(self, file: Path, split: str | None) -> Iterator[Event]:
         where = file.relative_to(self.base).as_posix()
@@ -182,7 +164,7 @@ class _Reader:
                 if column is None:
                     raise FormatError("no column of pictures", hint="a column with bytes and path is needed")
                 features = self._features(file, schema)
-                self.described = self.described or _described(schema)
+                self.maps.described = self.maps.described or described(schema)
                 for number_, row in enumerate(batch.to_pylist(), start=start):
                     with self.gather.row(f"{where}: row {number_}"):
                         self._row(row, column, features, f"{where}: row {number_}", split, number_)
@@ -231,9 +213,9 @@ class _Reader:
                 tags = value
             elif isinstance(value, dict | list) and _has_boxes(value):
                 objects, objects_of = value, features.get(key)
-            elif key in _MAP_KEYS and _is_picture(value) and self.maps in ("", key):
-                self.maps, blob = key, value["bytes"]
-            elif isinstance(value, bytes) or _is_picture(value):
+            elif is_picture(value) and self.maps.are_in(key):
+                self.maps.column, blob = key, value["bytes"]
+            elif isinstance(value, bytes) or is_picture(value):
                 self.gather.warn(f'a second column of pictures or bytes; left out: "{key}"', where)
             elif value is not None:
                 columns[key] = value if isinstance(value, str | int | float | bool) else _json(value)
@@ -243,10 +225,8 @@ class _Reader:
         for label in labels:
             self.gather.add("class", key_, label, where)
         if blob:
-            with self.gather.row(f"{where}.{self.maps}"):
-                found = class_map(blob, ())
-                self.numbers.update(found.ids)
-                self.gather.add("mask", key_, None, where, mask=found.blob)
+            with self.gather.row(f"{where}.{self.maps.column}"):
+                self.gather.add("mask", key_, None, where, mask=self.maps.blob(blob))
         for index, one in enumerate(_rows(objects)):
             place = f"{where}.objects[{index}]"
             with self.gather.row(place):
@@ -324,44 +304,9 @@ class _Reader:
     def end(self) -> Iterator[Event]:
         for event in self.gather.end():
             if isinstance(event, FieldFound) and event.field.kind == "mask":
-                yield from self._map_field(event.field.name)
+                yield from self.maps.as_field(event.field.name, self.base)
             else:
                 yield event
-
-    def _map_field(self, name: str) -> Iterator[Event]:
-        """The field of class maps: classes from our own metadata, else from id2label.json, else the numbers."""
-        ids = mapping(self.described.get("ids"))
-        if not ids and (file := self.base / ID2LABEL).is_file():
-            ids = mapping(document(read_bytes(str(file), [self.base]))[0])
-        rows = [{"id": int(k), "name": v} for k, v in ids.items() if _PLACE.fullmatch(k)]
-        names = class_names(rows)
-        void = whole(self.described.get("void"))
-        strange = sorted(n for n in self.numbers if n not in names and n != void)
-        if strange:
-            told = ", ".join(map(str, strange[:8]))
-            yield Problem("warning", "class maps with numbers that nothing names; they are classes of that name", told)
-        taken = set(names.values())
-        names |= {n: str(n) if str(n) not in taken else f"{n} (unlisted)" for n in strange}
-        colours = mapping(self.described.get("colours"))
-        table = [ClassRow(n, word, _colour(colours.get(str(n)))) for n, word in names.items()]
-        yield FieldFound(mask_field(name, names, table, void))
-
-
-def _described(schema: pa.Schema) -> Mapping[str, Any]:
-    """What the metadata of a table that we wrote says of its class maps."""
-    try:
-        return mapping(mapping(msgspec.json.decode((schema.metadata or {}).get(OURS, b"{}"))).get(MAPS))
-    except msgspec.DecodeError:
-        return {}
-
-
-def _colour(value: Any) -> tuple[int, int, int] | None:
-    parts = [n for n in listed(value) if type(n) is int and 0 <= n <= 255]
-    return (parts[0], parts[1], parts[2]) if len(parts) == 3 else None
-
-
-def _is_picture(value: Any) -> bool:
-    return isinstance(value, dict) and set(value) == {"bytes", "path"}
 
 
 def _batches(file: Path) -> Iterator[tuple[pa.RecordBatch, pa.Schema]]:
