@@ -158,27 +158,31 @@ def test_a_page_reads_the_same_from_memory_and_from_the_store(
 def test_the_first_page_of_many_objects_does_not_wait_for_all_of_them(
     ds: ll.Dataset, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bodies = [{"view": view, "offset": 1, "count": 7} for view in ({}, {"where": "width > 70", "sort": "-width"})]
-    wanted = [browser.columns("page", **body) for body in bodies]
+    views: tuple[dict[str, object], ...] = ({}, {"where": "width > 70", "sort": "-width"}, {"objects": "truth"})
+    wanted = [browser.columns("page", view=view, offset=1, count=7) for view in views]
     library = Library([ds])
+    shown, at = library.get(ds.name), ds.snapshot
     monkeypatch.setattr("loopline.server.ready.AT_ONCE", 0)
-    monkeypatch.setattr("loopline.server.ready.LATER_S", 0.2)
+    monkeypatch.setattr("loopline.server.ready.LATER_S", 3600)
     with TestClient(make_app(library, Rules()), base_url="http://127.0.0.1:5151") as client:
         other = Browser(client, ds.name)
-        for body, columns in zip(bodies, wanted, strict=True):
-            found = other.columns("page", **body)
-            assert set(found) - {"truth.mask", "predictions.mask"} == set(columns)
+        assert other.post("view", view={})["objects"]["truth"] == len(ds.objects("truth").ids())
+        for view, columns in zip(views, wanted, strict=True):
+            assert shown.resident.known_objects(at, "truth") is None
+            found = other.columns("page", view=view, offset=1, count=7)
+            assert found.keys() - {"truth.mask", "predictions.mask"} == columns.keys()
             for name, column in columns.items():
                 np.testing.assert_array_equal(found[name], column, err_msg=name)
-        shown = library.get(ds.name)
-        assert shown.resident.known_objects(shown.at(None), "truth") is None
-        counted = other.post("view", view={})
-        assert counted["objects"]["truth"] == len(ds.objects("truth").ids())
-        assert shown.resident.known_objects(shown.at(None), "truth") is None
-        until = time.monotonic() + 10
-        while shown.ready.rows(shown.at(None), "truth", 1) is None and time.monotonic() < until:
-            time.sleep(0.02)
-        assert shown.resident.known_objects(shown.at(None), "truth") is not None
+
+
+def test_what_pages_draw_is_read_beside_them(ds: ll.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown, at = Library([ds]).get(ds.name), ds.snapshot
+    monkeypatch.setattr("loopline.server.ready.AT_ONCE", 0)
+    monkeypatch.setattr("loopline.server.ready.LATER_S", 0.01)
+    until = time.monotonic() + 20
+    while shown.ready.rows(at, "truth", 1) is None and time.monotonic() < until:
+        time.sleep(0.01)
+    assert len(shown.resident.known_objects(at, "truth") or ()) == len(ds.objects("truth").ids())
 
 
 def test_a_fault_in_a_text_is_told_with_its_place(browser: Browser) -> None:

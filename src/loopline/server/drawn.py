@@ -10,11 +10,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from loopline.kernel.schema import LabelField
 from loopline.query import run
 from loopline.query.plan import Plan
-from loopline.server.resident import IdRows, Ids, ObjectRows
+from loopline.server.resident import Ids, ObjectRows
 from loopline.store.lake import Lake
 
 NO_CLASS: Final = 65_535
@@ -46,6 +47,19 @@ class DrawnSamples:
         parts = (self.width, self.height, self.video, self.path_bytes, self.path_starts, self.duration_s)
         return sum(part.nbytes for part in parts if part is not None)
 
+    def take(self, rows: Ids) -> DrawnSamples:
+        """Some rows, in their order."""
+        _, letters = spans(self.path_starts, rows)
+        lengths = self.path_starts[rows + 1] - self.path_starts[rows]
+        return DrawnSamples(
+            self.width[rows],
+            self.height[rows],
+            self.video[rows],
+            self.path_bytes[letters],
+            np.concatenate(([0], np.cumsum(lengths))),
+            None if self.duration_s is None else self.duration_s[rows],
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DrawnObjects:
@@ -70,15 +84,16 @@ class DrawnObjects:
         return found + sum(part.nbytes for part in (self.box, self.mask) if part is not None)
 
 
-def read_samples(lake: Lake, plan: Plan, rows: IdRows) -> DrawnSamples:
-    """Every sample."""
+def read_samples(lake: Lake, plan: Plan, ids: Ids, *, among: bool) -> DrawnSamples:
+    """The samples with these ids, in their order. `among`: there are more, so that they are looked up by id."""
     column = plan.rows.sample_column
     names = ("width", "height", "media", "path", "duration_s")
     sql = plan.select([f"{plan.key} AS id", *(f"{column(name)} AS {name}" for name in names)], ordered=False)
+    if among:
+        sql = f"SELECT * FROM ({sql}) WHERE {ids_in('id', ids)}"
     table = run.table(lake, plan.statement, sql)
-    ids = table["id"].to_numpy()
-    if not np.array_equal(ids, rows.ids):
-        table = table.take(pa.array(np.argsort(ids, kind="stable")))
+    if not np.array_equal(table["id"].to_numpy(), ids):
+        table = table.take(pc.index_in(pa.array(ids), table["id"].combine_chunks()))
     paths = table["path"].combine_chunks().fill_null("").cast(pa.large_string())
     starts = np.frombuffer(paths.buffers()[1], np.int64)[: len(paths) + 1] if len(paths) else np.zeros(1, np.int64)
     held = paths.buffers()[2] if len(paths) else None
@@ -133,6 +148,11 @@ def read_objects(
             mask[at] = table["has_mask"].to_numpy()
         is_simple = is_simple and not table["has_more"].to_numpy().any()
     return DrawnObjects(code, score, box, mask if mask is not None and mask.any() else None, is_simple)
+
+
+def ids_in(column: str, ids: Ids) -> str:
+    """Ids stand in the SQL as text: they are whole numbers, and so the engine skips files and row groups with them."""
+    return f"{column} IN ({', '.join(map(str, ids.tolist()))})" if len(ids) else "FALSE"
 
 
 def corners(table: pa.Table, wide: Doubles, high: Doubles) -> Shares:

@@ -88,9 +88,8 @@ class Library:
         with suppress(LooplineError, duckdb.Error):  # a page that asks for it says what is wrong
             shown = self.get(name)
             at = shown.at(None)
-            shown.resident.aspects(at)
             shown.info()
-            shown.ready.samples(at)
+            shown.resident.aspects(at)
 
     def names(self) -> list[str]:
         found = list_datasets() if self._home else []

@@ -15,7 +15,7 @@ from loopline.errors import QueryError
 from loopline.kernel.schema import GEOMETRIC, LabelField
 from loopline.query import run
 from loopline.query.compile import quoted
-from loopline.server.drawn import NO_CLASS, Doubles, DrawnSamples, corners, numbers, share, spans
+from loopline.server.drawn import NO_CLASS, Doubles, DrawnSamples, corners, ids_in, numbers, share, spans
 from loopline.server.frames import Column, frame
 from loopline.server.library import Shown
 from loopline.server.resident import Ids
@@ -57,30 +57,24 @@ def page(shown: Shown, asked: Asked, offset: int, count: int, wanted: Wanted = W
     rows = asked.order()[offset : offset + count]
     extra: dict[str, object] = {"snapshot": asked.at, "offset": offset, "count": len(rows)}
     found = columns(shown, asked, rows, wanted)
-    sample_rows = asked.resident.objects(asked.at, asked.field).sample_row[rows] if asked.field else rows
-    duration = shown.ready.samples(asked.at).duration_s
-    if duration is not None:
-        found["duration"] = duration[sample_rows]
     if wanted.colours is not None:
-        found["colour"] = wanted.colours(asked.resident.samples(asked.at).ids[sample_rows])
+        found["colour"] = wanted.colours(asked.resident.samples(asked.at).ids[_sample_rows(asked, rows)])
     return frame(found, extra)
 
 
 def columns(shown: Shown, asked: Asked, rows: Ids, wanted: Wanted = Wanted()) -> dict[str, Column]:
     """The columns for these rows of the data set (numbers of samples, or of objects), in their order."""
     resident, at = asked.resident, asked.at
-    sample_rows = resident.objects(at, asked.field).sample_row[rows].astype(np.int64) if asked.field else rows
-    samples = shown.ready.samples(at)
+    sample_rows = _sample_rows(asked, rows)
+    samples = shown.ready.some_samples(at, sample_rows)
     found: dict[str, Column] = {}
     if asked.field:
         found["object.id"] = resident.objects(at, asked.field).ids[rows].astype(np.float64)
     found["id"] = resident.samples(at).ids[sample_rows].astype(np.float64)
-    found["width"], found["height"] = samples.width[sample_rows], samples.height[sample_rows]
-    found["media"] = samples.video[sample_rows]
-    _, letters = spans(samples.path_starts, sample_rows)
-    lengths = samples.path_starts[sample_rows + 1] - samples.path_starts[sample_rows]
-    found["path.bytes"] = samples.path_bytes[letters]
-    found["path.offsets"] = np.concatenate(([0], np.cumsum(lengths))).astype(np.uint32)
+    found["width"], found["height"], found["media"] = samples.width, samples.height, samples.video
+    found["path.bytes"], found["path.offsets"] = samples.path_bytes, samples.path_starts.astype(np.uint32)
+    if samples.duration_s is not None:
+        found["duration"] = samples.duration_s
     for field in resident.lake.schema(at).fields:
         is_asked = wanted.fields is None or field.name in wanted.fields
         if is_asked and (not asked.field or field.name == asked.field):
@@ -88,6 +82,13 @@ def columns(shown: Shown, asked: Asked, rows: Ids, wanted: Wanted = Wanted()) ->
     if asked.field and f"{asked.field}.box" in found:
         found["object.box"] = found[f"{asked.field}.box"]
     return found
+
+
+def _sample_rows(asked: Asked, rows: Ids) -> Ids:
+    """The rows of the samples that these rows are, or lie on."""
+    if not asked.field:
+        return rows
+    return asked.resident.objects(asked.at, asked.field).sample_row[rows].astype(np.int64)
 
 
 def _field(
@@ -102,7 +103,7 @@ def _field(
     """The columns of one field, named `<field>.<column>`."""
     resident, name = asked.resident, field.name
     kept = asked.kept(name)
-    wide, high = (side[sample_rows].astype(np.float64) for side in (samples.width, samples.height))
+    wide, high = (side.astype(np.float64) for side in (samples.width, samples.height))
     if not asked.field and kept is None and not evaluation:
         size = shown.info(asked.at).objects[name]
         if shown.ready.rows(asked.at, name, size) is None:
@@ -118,7 +119,7 @@ def _field(
     drawn = shown.ready.objects(asked.at, name)
     if drawn is None or not drawn.is_simple:
         ids = objects.ids[at]
-        where = _among("id", ids) if asked.field else _among("sample_id", resident.samples(asked.at).ids[sample_rows])
+        where = ids_in("id", ids) if asked.field else ids_in("sample_id", resident.samples(asked.at).ids[sample_rows])
         table = _objects(asked, field, where)
         table = table.take(pc.index_in(pa.array(ids), table["id"].combine_chunks()))
         found |= _drawn(field, table, wide[owner], high[owner])
@@ -146,7 +147,7 @@ def _outcomes(asked: Asked, field: str, evaluation: str, at: Ids) -> dict[str, C
 
 def _unread(asked: Asked, field: LabelField, sample_ids: Ids, wide: Doubles, high: Doubles) -> dict[str, Column]:
     """The columns of a field none of whose rows is in memory, for these samples: from the store alone."""
-    table = _objects(asked, field, _among("sample_id", sample_ids))
+    table = _objects(asked, field, ids_in("sample_id", sample_ids))
     place = pc.index_in(table["sample_id"].combine_chunks(), pa.array(sample_ids)).to_numpy()
     ids = table["id"].to_numpy()
     order = np.lexsort((ids, place))
@@ -167,11 +168,6 @@ def _objects(asked: Asked, field: LabelField, where: str) -> pa.Table:
         listed.append(f"{plan.rows.object_column('mask')} IS NOT NULL AS has_mask")
     inner = plan.select(listed, ordered=False)  # the engine moves the condition on ids inside, to the files
     return run.table(asked.resident.lake, plan.statement, f"SELECT * FROM ({inner}) WHERE {where}")
-
-
-def _among(column: str, ids: Ids) -> str:
-    """Ids stand in the SQL as text: they are whole numbers, and so the engine skips files and row groups with them."""
-    return f"{column} IN ({', '.join(map(str, ids.tolist()))})" if len(ids) else "FALSE"
 
 
 def _drawn(field: LabelField, table: pa.Table, wide: Doubles, high: Doubles) -> dict[str, Column]:
@@ -246,7 +242,7 @@ def layout(asked: Asked) -> bytes:
     field = asked.field if asked.field and schema.field(asked.field).kind in GEOMETRIC else ""
     rows = asked.order()
     if asked.field and not field:
-        rows = asked.resident.objects(asked.at, asked.field).sample_row[rows].astype(np.int64)
+        rows = _sample_rows(asked, rows)
     aspects = asked.resident.aspects(asked.at, field)
     is_all = len(rows) == len(aspects) and asked.in_own_order and not asked.field
     return frame({"aspect": aspects if is_all else aspects[rows]}, {"snapshot": asked.at, "count": len(rows)})
