@@ -69,7 +69,9 @@ try {
     await page.keyboard.press("Control+a");
     await page.getByText("24 samples selected").waitFor();
     await page.keyboard.press("t");
-    await page.getByRole("textbox", { name: "New tag" }).fill("seen");
+    const tag = page.getByRole("textbox", { name: "New tag" });
+    await tag.fill("seen");
+    assert.ok((await tag.boundingBox()).y < 860, "the list of tags is out of sight");
     await page.keyboard.press("Enter");
     await page.locator("footer", { hasText: "Tagged 24" }).waitFor();
     await page.locator("footer").getByRole("button", { name: "Undo" }).click();
@@ -94,6 +96,7 @@ try {
     await counts("8 of 24");
     await tiles().first().waitFor();
     await page.locator("footer", { hasText: "Tagged 1" }).waitFor();
+    await page.getByRole("complementary", { name: "Filters" }).getByText("meanwhile").waitFor();
     await page.locator("footer", { hasText: "No connection" }).waitFor({ state: "detached" });
     await page.getByRole("button", { name: "Clear the query" }).click();
     await counts("24");

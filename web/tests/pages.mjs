@@ -60,6 +60,9 @@ try {
     await page.getByRole("region", { name: "Picture" }).getByRole("heading", { name: "01.png" }).waitFor();
     await page.getByRole("complementary", { name: "What is known of it" }).getByText("disc", { exact: true }).first().waitFor();
     await accessible(page, "a sample");
+    await page.getByRole("button", { name: "JSON" }).click();
+    await page.getByRole("heading", { name: "JSON" }).waitFor();
+    await accessible(page, "a sample as JSON");
     await few(900); // the grid stays behind it
     await page.keyboard.press("Escape");
     await page.waitForURL((url) => !/\/s\//.test(url.pathname));
@@ -171,10 +174,24 @@ try {
     await page.getByRole("heading", { name: "Keys", exact: true }).waitFor();
     await accessible(page, "the keys");
     await page.keyboard.press("Escape");
+    await page.keyboard.press("g");
+    await page.keyboard.press("j");
+    await page.getByRole("dialog").getByText(/evaluat/i).first().waitFor();
+    await accessible(page, "the jobs");
+    await page.keyboard.press("Escape");
     await page.keyboard.press("Control+k");
     await page.getByRole("combobox").first().waitFor();
     await accessible(page, "the palette");
+    await page.keyboard.type("what was done");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "What was done" }).waitFor();
+    await accessible(page, "what was done");
     await page.keyboard.press("Escape");
+    await page.locator(".modes").getByRole("button", { name: "Split" }).click();
+    await page.locator(".plane").waitFor();
+    await accessible(page, "grid and map");
+    await page.locator(".modes").getByRole("button", { name: "Grid" }).click();
+    await tiles().first().waitFor();
     await page.keyboard.press("j"); // the first tile
     await page.keyboard.press("Enter");
     await page.waitForURL(/\/s\//);

@@ -41,16 +41,17 @@ export const current = new Current();
 
 /** Follow the link. Called once, by the header. */
 export function followDataset(): void {
-  let again = $state(0);
+  let again = $state({ info: 0, view: 0 });
   $effect(() => {
     void connection.returns;
     untrack(() => {
-      if (current.problem?.status === 0 || current.viewProblem?.status === 0) again += 1;
+      if (current.problem?.status === 0) again.info += 1;
+      if (current.viewProblem?.status === 0) again.view += 1;
     });
   });
   $effect(() => {
     const name = route.link.dataset;
-    void [doing.epoch, again];
+    void [doing.epoch, again.info];
     if (!name) {
       current.info = undefined;
       return;
@@ -78,7 +79,7 @@ export function followDataset(): void {
   });
   $effect(() => {
     const { key, spec } = current;
-    void again;
+    void again.view;
     if (!spec) return;
     const name = route.link.dataset;
     const stop = new AbortController();

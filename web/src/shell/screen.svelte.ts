@@ -3,7 +3,6 @@ import { MediaQuery } from "svelte/reactivity";
 
 const noRight = new MediaQuery("(max-width: 1099px)", false);
 const noLeft = new MediaQuery("(max-width: 799px)", false);
-const phone = new MediaQuery("(max-width: 640px)", false);
 
 export const screen = {
   get rightSheet() {
@@ -11,8 +10,5 @@ export const screen = {
   },
   get leftSheet() {
     return noLeft.current;
-  },
-  get phone() {
-    return phone.current;
   },
 };
