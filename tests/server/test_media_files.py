@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import shutil
 import subprocess
 import time
 from io import BytesIO
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from litestar import Request
 from litestar.testing import TestClient
 from PIL import Image
 
@@ -110,6 +113,35 @@ def test_a_file_that_nobody_takes_a_part_of_is_closed(tmp_path: Path) -> None:
     file = (tmp_path / "a.jpg").open("rb")
     answer(file, Reference(str(tmp_path), "a.jpg", "image", "image/jpeg", 100, "hash"), {})
     gc.collect()
+    assert file.closed
+
+
+def test_a_file_is_closed_once_its_reader_is_gone(tmp_path: Path) -> None:
+    """At once, not when the collector comes by: of a cycle it may take the file first."""
+    (tmp_path / "a.jpg").write_bytes(b"x" * 5_000_000)
+    file = (tmp_path / "a.jpg").open("rb", buffering=0)
+    found = answer(file, Reference(str(tmp_path), "a.jpg", "image", "image/jpeg", 5_000_000, "hash"), {})
+    sent: list[bytes] = []
+
+    async def reader() -> None:
+        began = asyncio.Event()
+
+        async def receive() -> dict[str, str]:
+            await began.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message.get("body", b""))
+            if len(sent) > 2:
+                began.set()
+                await asyncio.sleep(60)
+
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
+        response = found.to_asgi_response(app=None, request=Request(cast("Any", scope)))
+        await response(cast("Any", scope), cast("Any", receive), cast("Any", send))
+
+    asyncio.run(reader())
+    assert 0 < sum(map(len, sent)) < 5_000_000
     assert file.closed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from io import BytesIO
@@ -11,6 +12,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 from litestar import Response
+from litestar.background_tasks import BackgroundTask
 from litestar.response import Stream
 
 from loopline.errors import MediaError
@@ -91,7 +93,9 @@ def answer(file: BinaryIO, place: Reference, headers: Mapping[str, str]) -> Answ
         sent["Content-Range"] = f"bytes {first}-{last}/{size}"
     sent["Content-Length"] = str(last - first + 1)
     status = 200 if found is None else 206
-    return Stream(_part(file, first, last), status_code=status, headers=sent, media_type=sent["Content-Type"])
+    part = _Part(file, first, last)
+    over = BackgroundTask(part.close)
+    return Stream(part, status_code=status, headers=sent, media_type=sent["Content-Type"], background=over)
 
 
 def byte_range(header: str, size: int) -> tuple[int, int] | None:
@@ -116,18 +120,30 @@ def byte_range(header: str, size: int) -> tuple[int, int] | None:
     return first, last
 
 
-def _part(file: BinaryIO, first: int, last: int) -> Iterator[bytes]:
-    """Bytes of the file, which is closed at the end, also where nobody takes any: a browser is quickly gone."""
-    parts = _parts(file, first, last)
-    next(parts)  # from here on it is inside its `with`; a generator that never began would close nothing
-    return parts
+class _Part:
+    """Bytes of a file from `first` to `last`, piece by piece. Closes it at the end; or when told to, also by another
+    thread than the one that reads: a browser is quickly gone."""
 
-
-def _parts(file: BinaryIO, first: int, last: int) -> Iterator[bytes]:
-    with file:
-        yield b""
+    def __init__(self, file: BinaryIO, first: int, last: int) -> None:
+        self._file, self._left = file, last - first + 1
+        self._reading = threading.Lock()
         file.seek(first)
-        left = last - first + 1
-        while left > 0 and (chunk := file.read(min(_CHUNK, left))):
-            left -= len(chunk)
-            yield chunk
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        with self._reading:
+            chunk = b"" if self._file.closed else self._file.read(min(_CHUNK, self._left))
+            self._left -= len(chunk)
+            if not chunk:
+                self._file.close()
+                raise StopIteration
+            return chunk
+
+    def close(self) -> None:
+        with self._reading:
+            self._file.close()
+
+    def __del__(self) -> None:  # an answer that was never begun
+        self._file.close()
