@@ -22,7 +22,7 @@ export async function browser({ width = 1440, height = 900, refusals = false } =
   page.setDefaultTimeout(Number(process.env.PATIENCE_MS ?? 60_000));
   const wrong = [];
   page.on("console", (message) => message.type() === "error" && !(refusals && /status of 4\d\d/.test(message.text())) && wrong.push(`${message.text()} ${message.location().url}`));
-  page.on("pageerror", (error) => wrong.push(error.message));
+  page.on("pageerror", (error) => wrong.push(error.stack || error.message));
   const close = async () => {
     await context.close();
     rmSync(profile, { recursive: true, force: true });
