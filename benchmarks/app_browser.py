@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,37 +69,58 @@ def measure(name: str, seconds: float) -> dict[str, Any]:
     return found
 
 
-def table(found: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Title, value, budget."""
-    rows = [("`loopline app` listens", f"{found['listening_s']:.2f} s", "")]
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What was measured, and its budget: at most that much (`at_least`: at least), or none."""
+
+    title: str
+    value: float
+    form: str
+    budget: float | None = None
+    at_least: bool = False
+
+    @property
+    def missed(self) -> bool:
+        if self.budget is None:
+            return False
+        return self.value < self.budget if self.at_least else self.value > self.budget
+
+    def __str__(self) -> str:
+        most = "" if self.budget is None else ("at least " if self.at_least else "at most ") + self.form % self.budget
+        return f"{self.title:<64} {self.form % self.value:>16}   {most}{'   MISSED' if self.missed else ''}"
+
+
+def rows(found: dict[str, Any]) -> list[Row]:
+    listed = [Row("`loopline app` listens", found["listening_s"], "%.2f s")]
     if "cold" in found:
         cold, warm = found["cold"], found.get("warm", found["cold"])
-        rows += [
-            ("`loopline app` to all visible tiles, with the browser's start", f"{found['drawn_s']:.2f} s", "3 s"),
-            ("first contentful paint, nothing cached", f"{cold['first']:.0f} ms", "600 ms"),
-            ("all visible tiles painted, nothing cached", f"{cold['painted']:.0f} ms", "1500 ms"),
-            ("first contentful paint, again", f"{warm['first']:.0f} ms", "600 ms"),
-            ("all visible tiles painted, again", f"{warm['painted']:.0f} ms", "1500 ms"),
+        start = "`loopline app` to all visible tiles, with the browser's start"
+        listed += [
+            Row(start, found["drawn_s"], "%.2f s", 3),
+            Row("first contentful paint, nothing cached", cold["first"], "%.0f ms", 600),
+            Row("all visible tiles painted, nothing cached", cold["painted"], "%.0f ms", 1500),
+            Row("first contentful paint, again", warm["first"], "%.0f ms", 600),
+            Row("all visible tiles painted, again", warm["painted"], "%.0f ms", 1500),
         ]
     if "elements" in found:
-        rows.append(("elements in the page", str(found["elements"]), "600"))
+        listed.append(Row("elements in the page", found["elements"], "%d", 600))
     if "ready_s" in found:
-        rows.append(("pages come from memory after another", f"{found['ready_s']:.1f} s", ""))
+        listed.append(Row("pages come from memory after another", found["ready_s"], "%.1f s"))
     if scroll := found.get("scroll"):
-        rows += [
-            ("scrolling at 9,000 px/s: mean", f"{scroll['frames_s']:.1f} frames/s", "55"),
-            ("  longest frame", f"{scroll['longest_ms']:.0f} ms", ""),
-            (f"  blank tiles in {scroll['looks']} looks", f"{scroll['blank']} of {scroll['tiles']}", "0"),
+        listed += [
+            Row("scrolling at 9,000 px/s: mean", scroll["frames_s"], "%.1f frames/s", 55, at_least=True),
+            Row("  longest frame", scroll["longest_ms"], "%.0f ms"),
+            Row(f"  blank tiles of {scroll['tiles']} in {scroll['looks']} looks", scroll["blank"], "%d", 0),
         ]
     if jump := found.get("jump"):
-        rows.append(("jump until all is painted: median", f"{jump['median']:.0f} ms", "800 ms"))
-        rows.append(("  at most", f"{jump['most']:.0f} ms", ""))
+        listed.append(Row("jump until all is painted: median", jump["median"], "%.0f ms", 800))
+        listed.append(Row("  at most", jump["most"], "%.0f ms"))
     if use := found.get("use"):
-        heap = f"{use['heap_start_mb']:.0f} -> {use['heap_end_mb']:.0f} MB"
-        rows.append((f"JS heap over {use['rounds']} rounds of use in {use['seconds']:.0f} s", heap, "flat"))
-    rows.append(("errors in the console", str(len(found["errors"])), "0"))
-    rows.append(("failed requests", str(len(found["failed"])), "0"))
-    return rows
+        title = f"JS heap after {use['rounds']} rounds of use in {use['seconds']:.0f} s"
+        listed.append(Row(f"{title}, {use['heap_start_mb']:.0f} MB before", use["heap_end_mb"], "%.0f MB"))
+    listed.append(Row("errors in the console", len(found["errors"]), "%d", 0))
+    listed.append(Row("failed requests", len(found["failed"]), "%d", 0))
+    return listed
 
 
 def main() -> None:
@@ -108,6 +130,7 @@ def main() -> None:
     parser.add_argument("--boxes", type=int, default=20_000)
     parser.add_argument("--seconds", type=float, default=60, help="how long the scripted use goes on")
     parser.add_argument("--json", action="store_true", help="print what was measured as JSON")
+    parser.add_argument("--check", action="store_true", help="end with 1 where a budget is missed")
     given = parser.parse_args()
     name = given.name
     if not name:
@@ -118,12 +141,13 @@ def main() -> None:
     if given.json:
         print(json.dumps(found))
     else:
-        for title, value, budget in table(found):
-            print(f"{title:<64} {value:>16}   {budget}")
+        print(*rows(found), sep="\n")
         for text in [*found["errors"], *found["failed"]]:
             print(text)
     if "stopped" in found:
         raise SystemExit(f"stopped while it tried to {found['stopped']}")
+    if given.check and any(row.missed for row in rows(found)):
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ export interface Pictures {
 const LIMIT = 128 * 1024 * 1024;
 const BATCH = 48;
 const AT_ONCE = 3;
+/** Decoded at once: the rest waits here, where what was scrolled past meanwhile can be left out. */
+const DECODING = 8;
 
 export function pictures(
   stream: (ids: readonly number[], size: Size, take: (thumb: Thumb) => void, signal: AbortSignal) => Promise<void>,
@@ -30,6 +32,8 @@ export function pictures(
   const packed = lru<string, Uint8Array<ArrayBuffer>>(LIMIT);
   const flying = new Map<AbortController, Set<string>>();
   const decoding = new Set<string>();
+  /** Here, not decoded yet, and wanted when they came. */
+  const waiting = new Set<string>();
   let wanted: readonly number[] = [];
   let wantedSize: Size = 256;
   let failures = 0;
@@ -37,7 +41,6 @@ export function pictures(
   const key = (id: number, size: Size) => `${id}/${size}`;
 
   async function decode(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    if (decoding.has(name)) return;
     decoding.add(name);
     try {
       const bitmap = await decodeBytes(bytes);
@@ -47,6 +50,21 @@ export function pictures(
     }
     decoding.delete(name);
     arrived();
+    decodeNext();
+  }
+
+  /** What is nearest to what is in sight comes first, whenever it came. */
+  function decodeNext(): void {
+    for (const id of wanted) {
+      if (decoding.size >= DECODING || !waiting.size) return;
+      const name = key(id, wantedSize);
+      const bytes = waiting.has(name) ? packed.get(name) : undefined;
+      if (!bytes) continue;
+      waiting.delete(name);
+      void decode(name, bytes);
+    }
+    // What is left was scrolled past: it is decoded when it is wanted again.
+    if (decoding.size < DECODING) waiting.clear();
   }
 
   function take(thumb: Thumb, size: Size): void {
@@ -58,7 +76,8 @@ export function pictures(
       return;
     }
     packed.set(name, thumb.bytes, thumb.bytes.length);
-    void decode(name, thumb.bytes);
+    waiting.add(name);
+    decodeNext();
   }
 
   function next(): void {
@@ -68,10 +87,10 @@ export function pictures(
     for (const id of wanted) {
       const name = key(id, wantedSize);
       if (decoded.has(name) || onTheWay.has(name) || decoding.has(name)) continue;
-      const bytes = packed.get(name);
-      if (bytes) void decode(name, bytes);
+      if (packed.has(name)) waiting.add(name);
       else missing.push(id);
     }
+    decodeNext();
     while (missing.length && flying.size < AT_ONCE && failures < 5) ask(missing.splice(0, BATCH), wantedSize);
   }
 
