@@ -19,6 +19,7 @@ from loopline.server.kept import Kept
 from loopline.server.library import Shown
 from loopline.server.resident import Ids
 from loopline.server.samples import scalar
+from loopline.server.told import told
 from loopline.server.wire import (
     BranchIn,
     ChangeOut,
@@ -121,13 +122,16 @@ def _counts(table: diffs.TableDiff) -> TableCounts:
 
 def diff_page(shown: Shown, before: str, after: str, offset: int, count: int) -> bytes:
     """Some of the touched samples: `id`, `change` (0 same, 1 added, 2 removed, 3 changed), and the columns of a page twice,
-    as `before.…` and `after.…`. A side that lacks the sample has a width of 0."""
+    as `before.…` and `after.…`. A side that lacks the sample has a width of 0. Header: `said` of each sample, and by
+    field the `objects` that differ."""
     found = _between(shown, before, after)
     ids = found.touched[offset : offset + count]
     columns: dict[str, Column] = {"id": ids.astype(np.float64), "change": _changes(found.diff.samples, ids)}
     for side, at in (("before", found.diff.before), ("after", found.diff.after)):
         columns |= {f"{side}.{name}": column for name, column in _side(shown, at, ids).items()}
-    return frame(columns, {"before": found.diff.before, "after": found.diff.after, "offset": offset, "count": len(ids)})
+    said, objects = told(found.diff, shown.view, ids.tolist())
+    span = {"before": found.diff.before, "after": found.diff.after, "offset": offset, "count": len(ids)}
+    return frame(columns, {**span, "said": said, "objects": objects})
 
 
 def _side(shown: Shown, at: int, ids: Ids) -> dict[str, Column]:

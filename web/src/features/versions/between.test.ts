@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { codeLine, type DiffAnswer, type LogLine, pairOf, picked, rowsOf } from "./between";
+import { codeLine, type DiffAnswer, type LogLine, pairOf, picked, rowsOf, toldIn } from "./between";
 
 const line = (snapshot: number, ...names: string[]): LogLine => ({ snapshot, names, at: "", author: "", verb: "set", message: "" });
 const log = [line(9), line(7), line(4, "v1"), line(2)];
@@ -9,6 +9,12 @@ describe("which two states", () => {
   it("heeds the link and keeps the older one first", () => {
     expect(pairOf(log, { before: "9", after: "2" })).toEqual({ before: 2, after: 9 });
     expect(pairOf(log, { before: "8" })).toEqual({ before: 4, after: 9 });
+  });
+  it("takes names, too", () => expect(pairOf(log, { before: "v1", after: "7" })).toEqual({ before: 4, after: 7 }));
+  it("is told of in words and ids, whatever came", () => {
+    const told = toldIn({ said: [["gt: 2 moved"], []], objects: { gt: [3, 4] } });
+    expect([told.said, [...(told.objects.get("gt") ?? [])]]).toEqual([[["gt: 2 moved"], []], [3, 4]]);
+    expect(toldIn({}).said).toEqual([]);
   });
   it("has an answer for one snapshot, and none for none", () => {
     expect(pairOf([line(1)], {})).toEqual({ before: 1, after: 1 });

@@ -26,15 +26,12 @@ export interface DiffAnswer {
   readonly touched: number;
 }
 
-/** The pair in the link; by default the newest two that there are, a named one before if there is one. */
+/** The pair in the link, by name or number; by default the newest two that there are, a named one before if there is one. */
 export function pairOf(log: readonly LogLine[], extra: Readonly<Record<string, string>>): { before: number; after: number } | null {
   const newest = log[0]?.snapshot;
   if (newest === undefined) return null;
-  const known = new Set(log.map((line) => line.snapshot));
-  const asked = (text: string | undefined): number | undefined => {
-    const number = Number(text);
-    return text && known.has(number) ? number : undefined;
-  };
+  const asked = (text: string | undefined): number | undefined =>
+    text ? (log.find((line) => line.names.includes(text)) ?? log.find((line) => String(line.snapshot) === text))?.snapshot : undefined;
   const after = asked(extra["after"]) ?? newest;
   const named = log.find((line) => line.names.length > 0 && line.snapshot < after);
   const before = asked(extra["before"]) ?? named?.snapshot ?? log.find((line) => line.snapshot < after)?.snapshot ?? after;
@@ -45,6 +42,16 @@ export function pairOf(log: readonly LogLine[], extra: Readonly<Record<string, s
 export function picked(pair: { before: number; after: number }, snapshot: number, newer: boolean): { before: number; after: number } {
   if (newer || snapshot > pair.after) return snapshot < pair.before ? { before: snapshot, after: pair.before } : { before: pair.before, after: snapshot };
   return { before: snapshot, after: pair.after };
+}
+
+/** The words of the server about each sample, and the objects that differ, by field. */
+export function toldIn(header: Readonly<Record<string, unknown>>): { readonly said: readonly (readonly string[])[]; readonly objects: ReadonlyMap<string, ReadonlySet<number>> } {
+  const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+  const objects = typeof header["objects"] === "object" && header["objects"] !== null ? Object.entries(header["objects"]) : [];
+  return {
+    said: list(header["said"]).map((words) => list(words).map(String)),
+    objects: new Map(objects.map(([field, ids]) => [field, new Set(list(ids).map(Number))])),
+  };
 }
 
 /** One line for each table in which anything is different. */
