@@ -18,7 +18,7 @@ from loopline.formats._format import FileFormat, reader_options
 from loopline.formats._media import IMAGES, VIDEOS
 from tests.formats.memory_store import MemoryStore
 from tests.formats.test_sniffing import SAMPLES
-from tests.formats.worlds import plain, read
+from tests.formats.worlds import plain, read, written
 
 TEXTS = {".txt", ".json", ".xml", ".csv", ".yaml", ".names", ".ini"}
 BOMB = (
@@ -134,3 +134,23 @@ def test_labels_that_are_links_out_of_the_folder_are_not_read(tmp_path: Path, na
         file.symlink_to(secret)
     store = taken(name, path)
     assert store is None or not any(store.objects.values())
+
+
+ONE_ODD_SPOT = [
+    ("fiftyone", b'"_cls": "GeoLocation"', b'"_cls": [1]'),
+    ("supervisely", b'"value": 3}', b'"value": ' + b"9" * 400 + b"}"),
+    ("voc", b"<width>40", b"<width>1e308"),
+    ("yolo", b"train: images", b"train: " + b"i" * 400),
+]
+
+
+@pytest.mark.parametrize(("name", "spot", "odd"), ONE_ODD_SPOT, ids=[name for name, *_ in ONE_ODD_SPOT])
+def test_one_odd_spot_does_not_stop_a_reader(tmp_path: Path, name: str, spot: bytes, odd: bytes) -> None:
+    path, files = sample(name, tmp_path / "in")
+    (file,) = (file for file in files if spot in file.read_bytes())
+    file.write_bytes(file.read_bytes().replace(spot, odd))
+    store = taken(name, path)
+    assert store is not None
+    one = registry.get(name)
+    assert isinstance(one, FileFormat)
+    written(one, store, tmp_path / "again")

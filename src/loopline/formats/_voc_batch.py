@@ -21,6 +21,7 @@ from loopline.formats import _voc_quick, _xml
 from loopline.formats._columns import OpenColumns, json_text
 from loopline.formats._inside import read_bytes
 from loopline.formats._media import tidy_name
+from loopline.formats._shapes import size_px
 from loopline.formats._voc_layout import VocSet
 from loopline.kernel.exchange import Event, LabelRows, Problem, SampleRows, Source
 from loopline.kernel.schema import LABEL_COLUMNS, Column
@@ -95,7 +96,7 @@ class Batch:
             elif tag == "filename":
                 stated = (child.text or "").strip()
             elif tag == "size":
-                width, height = _whole(child.findtext("width")), _whole(child.findtext("height"))
+                width, height = _side(child.findtext("width")), _side(child.findtext("height"))
                 depth = child.findtext("depth")
                 if depth is not None:
                     notes["depth"] = depth
@@ -333,6 +334,6 @@ def _number(text: str | None) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _whole(text: str | None) -> int | None:
+def _side(text: str | None) -> int | None:
     value = _number(text)
-    return int(value) if value is not None and value > 0 else None
+    return size_px(int(value)) if value is not None else None

@@ -225,7 +225,8 @@ def _pictures_of(entry: str, base: Path, index: Mapping[str, None], file: Path, 
         found = [n for n in index if n.startswith(folder) and _is_picture(n)]
         if found:
             return found
-        if (base / name).is_dir() and inside(base / name, layout.inside):
+        there = os.path.isdir(base / name)  # noqa: PTH112  False, too, where the name is too long
+        if there and inside(base / name, layout.inside):
             return []
     layout.problems.append(
         Problem(

@@ -252,13 +252,13 @@ class _Reader:
         labels: dict[str, Mapping[str, Any]] = {}
         for key, value in item.items():
             value = plain(value)
-            if isinstance(value, dict) and value.get("_cls") in LABELS:
+            form = text(value.get("_cls")) if isinstance(value, dict) else None
+            if form is not None and form in LABELS:
                 labels[key] = value
-                inner = LABELS[value["_cls"]][1]
+                inner = LABELS[form][1]
                 columns |= {f"{key}.{k}": v for k, v in beside(value, inner).items()} if inner else {}
             elif key not in _MEDIA and value is not None and key not in self.fields:
-                form = value.get("_cls") if isinstance(value, dict) else None
-                if isinstance(form, str):
+                if form is not None:
                     self.gather.warn(f"labels of a kind that is kept as JSON only: {form}", where)
                 columns[key] = deep(value) if not isinstance(value, dict) else value
         own_id = plain(item.get("_id", item.get("id")))

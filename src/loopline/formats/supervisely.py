@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from loopline.errors import FormatError
 from loopline.formats import _supervisely
+from loopline.formats._columns import EXACT
 from loopline.formats._fields import all_classes, chosen
 from loopline.formats._files import new_folder
 from loopline.formats._folders import Folders
@@ -209,9 +210,14 @@ def _tags(figure: Mapping[str, Any]) -> dict[str, Any]:
     for tag in listed(figure.get("tags")):
         name, value = text(mapping(tag).get("name")), mapping(tag).get("value")
         if name:
-            value = True if value is None else float(value) if type(value) is int else value
+            value = True if value is None else _plain(value)
             out[name] = [*(out[name] if isinstance(out[name], list) else [out[name]]), value] if name in out else value
     return out
+
+
+def _plain(value: Any) -> Any:
+    """A number as a float, where a float can be that number."""
+    return float(value) if type(value) is int and value in EXACT else value
 
 
 @dataclass(slots=True)
@@ -299,7 +305,7 @@ def _figures(
     for key, value in label.attributes.items():
         for one in value if isinstance(value, list) else [value]:
             if one is not False and isinstance(one, str | int | float):
-                tags.append(project.tag(key, None if one is True else one if isinstance(one, str) else float(one)))
+                tags.append(project.tag(key, None if one is True else _plain(one)))
             else:
                 pictures.lost[f"attribute {key}" + (" that is false" if one is False else "")] += 1
     own = {k: v for k, v in label.own.items() if k != "holes"}
