@@ -61,6 +61,20 @@ def test_disagreement_with_boxes_and_with_classes(ds: ll.Dataset) -> None:
     assert column(ds, "wrong_class") == pytest.approx([0.1, 0.4, 1, None, None])
 
 
+def test_of_a_class_that_is_said_twice_the_higher_score_counts_and_of_several_true_ones_the_mean(
+    ds: ll.Dataset,
+) -> None:
+    a, b, c, *_ = ds.view().ids().tolist()
+    kind = [{"sample_id": i, "label": n} for i, n in ((a, "dog"), (b, "dog"), (b, "cat"), (c, "cat"))]
+    told = ((a, "dog", 0.2), (a, "dog", 0.9), (a, "dog", 0.5), (b, "dog", 0.6), (c, "dog", 1.0))
+    said = [{"sample_id": i, "label": n, "score": s} for i, n, s in told]
+    for name, rows in (("kinds", kind), ("told", said)):
+        ds.fields.add(name, "class", classes=["dog", "cat"])
+        edits.add_objects(ds.lake, name, pa.Table.from_pylist(rows))
+    ds.find.disagreement("kinds", "told", into="wrong_classes")
+    assert column(ds, "wrong_classes") == pytest.approx([0.1, (0.4 + 1) / 2, 1, None, None])
+
+
 def test_a_queue_to_label_is_short_and_varied(ds: ll.Dataset) -> None:
     ids = ds.view().ids().tolist()
     plain = ds.find.uncertain("guess", count=2)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from loopline.curate import uncertainty
 from loopline.curate.uncertainty import Measure, Over
 from loopline.errors import BadValue
 from loopline.front.evaluating.sides import pinned, read_detections
+from loopline.kernel.lookup import looked_up
 from loopline.kernel.schema import GEOMETRIC
 from loopline.metrics._matching import match
 from loopline.query.view import View
@@ -51,16 +53,18 @@ def _differing_classes(view: View, truth: str, predicted: str) -> tuple[Ids, Flo
     """1 - the score of what is true; the mean where several classes are. NaN without a true class."""
     true = view.objects(truth).to_arrow(["sample_id", "label"])
     said = view.objects(predicted).to_arrow(["sample_id", "label", "score"])
-    score = pc.fill_null(said["score"], 1.0).to_pylist()
-    given: dict[tuple[int, str], float] = {}
-    for key, value in zip(
-        zip(said["sample_id"].to_pylist(), said["label"].to_pylist(), strict=True), score, strict=True
-    ):
-        given[key] = max(given.get(key, 0.0), value)
+    score = np.fmax(pc.fill_null(said["score"], 1.0).to_numpy(), 0.0)
+    labels = pa.chunked_array([*true["label"].chunks, *said["label"].chunks], pa.string()).unique().drop_null()
+
+    def keys(rows: pa.Table) -> Ids:
+        """(n,) a number for each sample and class."""
+        code = pc.fill_null(pc.index_in(rows["label"], value_set=labels), len(labels)).to_numpy()
+        return np.asarray(rows["sample_id"].to_numpy() * (len(labels) + 1) + code, np.int64)
+
+    best = np.argsort(-score, kind="stable")  # of a class that is said twice the higher score is found
+    missed = 1 - looked_up(keys(said)[best], score[best], keys(true), 0.0)
     ids = np.sort(view.ids())
-    owners = true["sample_id"].to_pylist()
-    missed = [1 - given.get(key, 0.0) for key in zip(owners, true["label"].to_pylist(), strict=True)]
-    return ids, uncertainty.per_sample(np.searchsorted(ids, owners), missed, len(ids), "mean")
+    return ids, uncertainty.per_sample(np.searchsorted(ids, true["sample_id"].to_numpy()), missed, len(ids), "mean")
 
 
 def _differing_boxes(view: View, truth: str, predicted: str) -> tuple[Ids, Float64]:
