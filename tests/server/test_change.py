@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 import loopline as ll
 from loopline.errors import BadValue
@@ -372,6 +374,16 @@ def test_a_branch_that_failed_can_be_begun_again(
     assert browser.client.post(f"/api/jobs/{job['id']}/resume").json()["state"] == "running"
     found = _ended(browser, job)
     assert (found["state"], found["result"]) == ("done", {"dataset": "apart"})
+
+
+def test_a_branch_keeps_samples_that_have_one_picture(ds: ll.Dataset, browser: Browser, tmp_path: Path) -> None:
+    for name in ("once.png", "twice.png"):
+        Image.new("RGB", (9, 9), "teal").save(tmp_path / name)
+    ds.add(tmp_path)
+    ds.version("v1")
+    _ended(browser, browser.post("branch", name="apart", version="v1"))
+    with ll.open("apart") as made:
+        assert made.view().count() == SAMPLES + 2
 
 
 def test_a_version_becomes_a_data_set_of_its_own(ds: ll.Dataset, browser: Browser) -> None:
