@@ -363,7 +363,7 @@ def _ended(browser: Browser, job: dict[str, Any]) -> dict[str, Any]:
 def test_a_branch_that_failed_can_be_begun_again(
     ds: ll.Dataset, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise BadValue("the disk is full")
 
     ds.version("v1")
