@@ -7,7 +7,7 @@ const stage = { w: 800, h: 800 };
 describe("placing a picture", () => {
   it("fits it into the middle, and leaves a tiny one legible but not huge", () => {
     expect(fitted(picture, stage)).toEqual({ scale: 2, x: 0, y: 200 });
-    expect(fitted({ w: 10, h: 10 }, stage).scale).toBe(4);
+    expect(fitted({ w: 10, h: 10 }, stage).scale).toBe(16);
   });
   it("keeps the point under the pointer", () => {
     const before = fitted(picture, stage);

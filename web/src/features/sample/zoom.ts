@@ -13,9 +13,11 @@ export interface Size {
 const MOST = 64;
 const KEPT = 48;
 
-/** The whole picture, in the middle; a small one is not blown up beyond four times its size. */
+const BLOWN_UP = 16;
+
+/** The whole picture, in the middle; a tiny one is blown up until it can be made out, and no further. */
 export function fitted(picture: Size, stage: Size): Placing {
-  const scale = Math.min(stage.w / picture.w, stage.h / picture.h, 4);
+  const scale = Math.min(stage.w / picture.w, stage.h / picture.h, BLOWN_UP);
   return centred(picture, stage, scale > 0 && Number.isFinite(scale) ? scale : 1);
 }
 
