@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -209,3 +210,16 @@ def test_one_sample_says_nothing_about_others() -> None:
     found = bootstrap(weighed_values(np.arange(1), np.ones(1), np.zeros(1)), rng=np.random.default_rng(0), replicates=5)
     assert found.numbers["mae"].value == 1
     assert np.isnan(found.numbers["mae"].low)
+
+
+def test_what_is_known_of_each_picture_takes_memory_by_the_picture() -> None:
+    pictures = 1000
+    counts, overlap = np.ones((pictures, 3, 3), np.int64), np.full((pictures, 3), 0.75)
+    tracemalloc.start()
+    try:
+        found = weighed_segments(np.arange(pictures), counts, overlap, CLASSES, None)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.judged.value.tolist() == [0.375] * pictures
+    assert peak_bytes < 1000 * pictures  # a number for each pair of pictures were 4,000

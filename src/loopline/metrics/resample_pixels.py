@@ -40,13 +40,13 @@ def weighed_maps(sample_id: AnyArray, pictures: Sequence[Picture], classes: tupl
     at = np.repeat(np.arange(len(pictures)), [len(one.cell) for one in pictures])
     cell = np.concatenate([np.zeros(0, np.int64), *(one.cell for one in pictures)])
     count = np.concatenate([np.zeros(0, np.int64), *(one.pixels for one in pictures)])
-    borders = np.zeros((len(pictures), k * 7))
-    for row, one in zip(borders, pictures, strict=True):
-        row[: len(one.borders)] = one.borders
+    bordered = np.array([row for row, one in enumerate(pictures) if len(one.borders)], np.int64)
+    borders = np.array([one.borders for one in pictures if len(one.borders)], np.float64)
+    borders = borders.reshape(len(bordered), k * 7)
 
     def state(weight: AnyArray) -> SegmentationState:
         confusion = np.bincount(cell, weights=count * weight[at], minlength=(k + 1) ** 2)
-        edge = (weight @ borders).astype(np.int64).reshape(k, 7)
+        edge = (weight[bordered] @ borders).astype(np.int64).reshape(k, 7)
         return SegmentationState(confusion.astype(np.int64).reshape(k + 1, k + 1), edge, int(weight.sum()))
 
     names = tuple(n for n in finish(state(np.ones(len(pictures), np.int32)), classes).numbers() if n not in _COUNTS)
@@ -74,13 +74,15 @@ def weighed_segments(
     is_thing = np.array([things is None or name in things for name in classes], bool)
     parts = (np.ones(k, bool), is_thing, ~is_thing)
 
-    def measure(weight: AnyArray) -> FloatArray:
-        total = weight.astype(np.float64) @ flat
+    def numbers(total: FloatArray) -> FloatArray:
         tp, fp, fn = total[: 3 * k].reshape(k, 3).T
         sq, rq = ratio(total[3 * k :], tp, empty=0.0), ratio(2 * tp, 2 * tp + fp + fn)
         pq = np.where(np.isnan(rq), np.nan, sq * rq)
         sq[np.isnan(rq)] = np.nan
         return np.array([*(mean_of_known(x[part]) for part in parts for x in (pq, sq, rq)), *pq])
 
-    own = np.array([measure(row)[0] for row in np.eye(len(counts), dtype=np.int32)], np.float64)
+    def measure(weight: AnyArray) -> FloatArray:
+        return numbers(weight.astype(np.float64) @ flat)
+
+    own = np.array([numbers(row)[0] for row in flat], np.float64)
     return Weighed(sample_id, PANOPTIC, classes, measure, Judged(sample_id, np.arange(len(own)), np.nan_to_num(own)))

@@ -88,11 +88,14 @@ def weighed_videos(terms: Sequence[VideoTerms], video: AnyArray, options: Tracki
     each of the terms, one a video and class, is of."""
     ids, at = np.unique(video, return_inverse=True)
 
+    of_video: list[list[VideoTerms]] = [[] for _ in ids]
+    for one, place in zip(terms, at.tolist(), strict=True):
+        of_video[place].append(one)
+
     def measure(weight: AnyArray) -> FloatArray:
-        drawn = tuple(one for one, times in zip(terms, weight[at].tolist(), strict=True) for _ in range(times))
-        numbers = finish(drawn, options).numbers()
+        drawn = (one for some, times in zip(of_video, weight.tolist(), strict=True) for one in times * some)
+        numbers = finish(tuple(drawn), options).numbers()
         return np.array([numbers[name] for name in TRACKING])
 
-    each = np.eye(len(ids), dtype=np.int32)
-    alone = np.array([measure(weight)[TRACKING.index("hota")] for weight in each], np.float64)
+    alone = np.array([finish(tuple(some), options).numbers()["hota"] for some in of_video], np.float64)
     return Weighed(ids, TRACKING, (), measure, Judged(ids, np.arange(len(ids)), np.nan_to_num(alone)), options)
