@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ def no_planes(key: str) -> Plane:
     raise QueryTypeError(f'there is no embedding "{key}" here, and so no points to lie inside of anything')
 
 
+_lock: Final = threading.Lock()
 _known: weakref.WeakKeyDictionary[Lake, dict[tuple[str, str, int], Plane]] = weakref.WeakKeyDictionary()
 
 
@@ -60,13 +62,17 @@ def plane_of(engine: Engine, key: str, snapshot: int) -> Plane:
         return no_planes(key)
     found = embedding(engine, key, snapshot)
     ids, matrix = vectors(engine, key, snapshot=snapshot)
-    kept = _known.setdefault(engine, {})
     state = (key, found.revision, hash(ids.tobytes()))
-    if state not in kept:
-        while len(kept) >= _KEPT:
-            kept.pop(next(iter(kept)), None)
-        kept[state] = Plane(found.owner, ids, plane(matrix))
-    return kept[state]
+    with _lock:
+        kept = _known.setdefault(engine, {})
+        known = kept.get(state)
+    if known is None:
+        known = Plane(found.owner, ids, plane(matrix))
+        with _lock:
+            while len(kept) >= _KEPT:
+                kept.pop(next(iter(kept)))
+            kept[state] = known
+    return known
 
 
 def plane(matrix: npt.NDArray[np.float16]) -> Places:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 import weakref
 from pathlib import Path
 from typing import Final
@@ -22,18 +23,23 @@ Ids = npt.NDArray[np.int64]
 
 _INDEXES: weakref.WeakKeyDictionary[Lake, dict[str, tuple[str, Index]]] = weakref.WeakKeyDictionary()
 _KEPT: Final = 4
+_LOCK: Final = threading.Lock()
 
 
 def index_of(lake: Lake, key: str) -> tuple[Ids, Index]:
     """The ids that have a vector, and an index over their vectors; the index is kept while the data set is open."""
     ids, matrix = vectors(lake, key)
     state = _state(lake, key, ids)
-    known = _INDEXES.setdefault(lake, {})
-    if key not in known or known[key][0] != state:
-        while len(known) >= _KEPT:
-            known.pop(next(iter(known)))
-        known[key] = (state, build_index(matrix, normalised=embedding(lake, key).normalised))
-    return ids, known[key][1]
+    with _LOCK:
+        known = _INDEXES.setdefault(lake, {})
+        found = known.get(key)
+    if found is None or found[0] != state:
+        found = state, build_index(matrix, normalised=embedding(lake, key).normalised)
+        with _LOCK:
+            while len(known) >= _KEPT:
+                known.pop(next(iter(known)))
+            known[key] = found
+    return ids, found[1]
 
 
 def neighbours_of(lake: Lake, key: str, *, progress: Progress, k: int = K) -> tuple[Ids, Neighbours]:
