@@ -1,8 +1,9 @@
 /**
- * The grid: one canvas in a layer that stays in sight, and over it transparent elements that are used again and again, which
- * give each tile a name, a place in the list and a state. Knows nothing of the framework.
+ * The grid: one canvas in a layer that stays in sight, and over it transparent elements for who does not see it.
+ * Knows nothing of the framework.
  */
 import type { Rect } from "../labels/draw";
+import { elements } from "./elements";
 import { barHeight, toBar, toContent } from "./scroll";
 import { type Layout, neighbour, rowOf, type Tile, tileAt, tileOf, tilesIn } from "./layout";
 import { surface, type TileState } from "./surface";
@@ -12,7 +13,7 @@ export interface GridHost {
   draw(ctx: CanvasRenderingContext2D, tile: Tile, at: Rect, state: TileState): void;
   /** Stands for what there is to draw of a tile: another one when that changes. */
   content(index: number): unknown;
-  /** What is in sight and near it, nearest first; called when it changes. */
+  /** What is in sight and near it, what is needed first first; called when it changes. */
   sight(near: readonly number[], first: number, last: number): void;
   name(index: number): string;
   chosen(index: number): boolean;
@@ -41,8 +42,11 @@ const EDGE = 12;
 const AHEAD = 1.25;
 /** While it scrolls, pictures are asked for this many seconds before they come into sight. */
 const LEAD_S = 0.6;
+/** A picture comes so many seconds after it is asked for: who scrolls faster than FAST is past what was in sight by then. */
+const ARRIVAL_S = 0.25;
+const FAST = 2000;
+const SETTLED_MS = 120;
 const FASTEST = 12_000;
-const BASE_STEP = 100_000;
 const DRAG = 5;
 
 export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLElement, canvas: HTMLCanvasElement, list: HTMLElement, host: GridHost): Grid {
@@ -56,12 +60,11 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
   let pointerX = 0;
   let frame = 0;
   let speed = 0;
+  let settling: ReturnType<typeof setTimeout> | undefined;
   let before = { top: 0, time: 0 };
   let set = -1;
   let selecting: { x0: number; y0: number; x1: number; y1: number; add: boolean; live: boolean } | null = null;
-  let drawnBase = 0;
-  const free: HTMLElement[] = [];
-  const used = new Map<number, HTMLElement>();
+  const over = elements(list, EDGE, host.name, host.chosen);
 
   const content = () => (layout ? layout.height + 2 * EDGE : 0);
   const most = () => Math.max(0, content() - view.height);
@@ -118,9 +121,21 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
       ctx.fillRect(r.x, r.y - top, r.w, r.h);
       ctx.globalAlpha = 1;
     }
-    elements(tiles, drawn);
+    if (layout) over.lay(tiles, drawn, top, layout.count);
+    const active = over.id(focused);
+    if (active) scroller.setAttribute("aria-activedescendant", active);
+    else scroller.removeAttribute("aria-activedescendant");
     speed = speedNow();
     report(tiles);
+    clearTimeout(settling);
+    if (Math.abs(speed) >= FAST) settling = setTimeout(settled, SETTLED_MS);
+  }
+
+  /** Who stops is not told of in an event: what is in sight comes first again. */
+  function settled(): void {
+    speed = 0;
+    reported = "";
+    refresh();
   }
 
   /** Pixels a second, smoothed; a jump is no speed, and neither is the first step after a rest. */
@@ -132,47 +147,6 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
     return Math.max(-FASTEST, Math.min(FASTEST, 0.6 * speed + 0.4 * (moved / seconds)));
   }
 
-  /** Elements keep their tile while it is in sight, so focus and pointer stay with it; those of `drawn` may say something else. */
-  function elements(tiles: readonly Tile[], drawn: readonly Tile[]): void {
-    if (!layout) return;
-    const base = Math.floor(top / BASE_STEP) * BASE_STEP;
-    list.style.transform = `translateY(${base - top}px)`;
-    const shown = new Set(tiles.map((tile) => tile.index));
-    for (const [index, element] of used) {
-      if (shown.has(index)) continue;
-      used.delete(index);
-      free.push(element);
-    }
-    for (const tile of base === drawnBase ? drawn : tiles) {
-      let element = used.get(tile.index);
-      if (!element) {
-        element = free.pop() ?? fresh();
-        used.set(tile.index, element);
-        element.id = `tile-${tile.index}`;
-        element.setAttribute("aria-posinset", String(tile.index + 1));
-        element.setAttribute("aria-setsize", String(layout.count));
-      }
-      const style = element.style;
-      style.transform = `translate(${tile.x + EDGE}px, ${tile.y + EDGE - base}px)`;
-      style.width = `${tile.w}px`;
-      style.height = `${tile.h}px`;
-      element.setAttribute("aria-label", host.name(tile.index));
-      element.setAttribute("aria-selected", String(host.chosen(tile.index)));
-    }
-    drawnBase = base;
-    for (const element of free) if (element.isConnected) element.remove();
-    for (const element of used.values()) if (!element.isConnected) list.append(element);
-    const active = focused >= 0 && used.has(focused) ? `tile-${focused}` : "";
-    if (active) scroller.setAttribute("aria-activedescendant", active);
-    else scroller.removeAttribute("aria-activedescendant");
-  }
-
-  function fresh(): HTMLElement {
-    const element = document.createElement("div");
-    element.setAttribute("role", "option");
-    return element;
-  }
-
   let reported = "";
   function report(tiles: readonly Tile[]): void {
     if (!layout) return;
@@ -181,13 +155,13 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
     const key = `${first}:${last}:${layout.count}`;
     if (key === reported) return;
     reported = key;
-    const middle = (first + last) / 2;
     const [above, below] = [Math.max(0, -speed) * LEAD_S, Math.max(0, speed) * LEAD_S];
+    const middle = top - EDGE + view.height / 2 + speed * ARRIVAL_S;
+    const far = (tile: Tile): number => Math.abs(tile.y + tile.h / 2 - middle);
     const near = tilesIn(layout, top - EDGE - view.height * AHEAD - above, top - EDGE + view.height * (1 + AHEAD) + below)
-      .map((tile) => tile.index)
-      .sort((a, b) => Math.abs(a - middle) - Math.abs(b - middle));
-    const inside = near.filter((index) => index >= first && index <= last).sort((a, b) => a - b);
-    host.sight([...inside, ...near.filter((index) => index < first || index > last)], first, last);
+      .sort((a, b) => far(a) - far(b))
+      .map((tile) => tile.index);
+    host.sight(Math.abs(speed) < FAST ? [...tiles.map((tile) => tile.index), ...near.filter((index) => index < first || index > last)] : near, first, last);
   }
 
   function show(index: number): void {
@@ -351,10 +325,7 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
       const anchor = layout && keepTop ? tilesIn(layout, top - EDGE, top - EDGE + 1)[0]?.index : undefined;
       layout = next;
       reported = "";
-      for (const [index, element] of used) {
-        used.delete(index);
-        free.push(element);
-      }
+      over.forget();
       bar.style.height = `${barHeight(content())}px`;
       measure();
       if (!keepTop) {
@@ -371,6 +342,7 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
     },
     close() {
       cancelAnimationFrame(frame);
+      clearTimeout(settling);
       sized.disconnect();
       scroller.removeEventListener("scroll", scrolled);
       scroller.removeEventListener("wheel", wheel);
