@@ -247,3 +247,18 @@ def test_the_command_line_lists_tells_and_gets(
     assert "MD5" in loopline("zoo", "info", "coco_2017_val").out
     assert "4 samples and 4 objects" in loopline("zoo", "get", "imagenette_160", "--into", "nette").out
     assert loopline("zoo", "info", "cocoa").code == 1
+
+
+def test_what_is_wrong_with_a_set_is_told_as_add_tells_it(
+    loopline: Loopline,  # noqa: F811
+    site: tuple[Path, str],
+    moved: Callable[[str], PublicSet],
+    tmp_path: Path,
+) -> None:
+    coco(site[0], tmp_path / "work")
+    with zipfile.ZipFile(site[0] / "val2017.zip", "w") as out:
+        out.write(tmp_path / "work" / "val2017" / f"{1:012}.jpg", f"val2017/{1:012}.jpg")
+    moved("coco_2017_val")
+    (report,) = loopline("zoo", "get", "coco_2017_val", "--json").document["reports"]
+    assert (report["samples_added"], report["unreadable"]) == (3, 2)
+    assert [(one["kind"], one["rows"]) for one in report["counts"]] == [("warning", 2)]

@@ -7,6 +7,7 @@ import click
 from loopline.cli import _render
 from loopline.cli._command import command, epilog, long_work
 from loopline.cli._render import Grid
+from loopline.cli.transfer import added_document, show_problems
 
 
 @click.group(epilog=epilog(["loopline zoo list", "loopline zoo get trees"]))
@@ -64,7 +65,8 @@ def get(data_set: str, into: str | None, classes: tuple[str, ...], most: int | N
     with long_work(quiet=as_json) as reporting:
         taken = from_zoo(data_set, into, classes=classes, most=most, **reporting)
     if as_json:
-        _render.document({"name": data_set, "into": taken.dataset.name, "reports": taken.reports})
+        reports = [added_document(report) for report in taken.reports]
+        _render.document({"name": data_set, "into": taken.dataset.name, "reports": reports})
         return
     samples = sum(report.samples_added for report in taken.reports)
     objects = sum(sum(report.objects_added.values()) for report in taken.reports)
@@ -73,8 +75,7 @@ def get(data_set: str, into: str | None, classes: tuple[str, ...], most: int | N
         f"{_render.counted(objects, 'object')} added"
     )
     for report in taken.reports:
-        for problem in report.problems:
-            _render.line(f"{problem.kind}: {problem.where}: {problem.what}")
+        show_problems(report.counts, report.problems)
 
 
 def _megabytes(size_bytes: int) -> str:
