@@ -115,6 +115,27 @@ try {
     await tags.waitFor();
     await page.getByRole("status").filter({ hasText: "Changed since" }).waitFor({ state: "detached" });
   });
+  await step("an edit keeps the place in the grid, and the keyboard its tile", async () => {
+    await page.goto(`${base}/d/shapes?size=400`);
+    await counts("24");
+    await page.locator("[data-grid]").focus();
+    await page.keyboard.press("End");
+    await page.keyboard.press("x");
+    await page.getByText("1 sample selected").waitFor();
+    const top = () => page.locator("[data-grid]").evaluate((grid) => grid.scrollTop);
+    const before = await top();
+    assert.ok(before > 1000);
+    await page.keyboard.press("t");
+    await page.getByRole("textbox", { name: "New tag" }).fill("last");
+    await page.keyboard.press("Enter");
+    await page.getByRole("complementary", { name: "Filters" }).getByText("last", { exact: true }).waitFor();
+    await page.locator(".scroller:not(.dimmed)").waitFor();
+    assert.equal(await top(), before);
+    await page.locator("[data-grid]").focus();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/\/s\/23/);
+    await page.keyboard.press("Escape");
+  });
   await step("the palette finds a command, ? shows the keys", async () => {
     await page.keyboard.press("Control+k");
     await page.keyboard.type("show the keys");
