@@ -7,10 +7,8 @@ a call of one function further down, which holds the rules and the docstring.
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -21,11 +19,9 @@ from loopline.front import splitting
 from loopline.front._method import Method
 from loopline.front.namespaces import Columns, Fields, Labels
 from loopline.front.selection import Selection, object_ids, sample_ids
-from loopline.jobs import SILENT, Progress, StopSignal
 from loopline.kernel.expr import Expr
 from loopline.kernel.schema import DatasetSchema
 from loopline.query.builder import Built
-from loopline.query.export import exportable
 from loopline.query.view import Expression, ObjectView, View
 from loopline.store import diff as diffs
 from loopline.store import edits, merge, tags, versions
@@ -41,13 +37,11 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    from loopline.formats._place import Media
-    from loopline.front import adding, predicting
+    from loopline.front import adding, exporting, predicting
     from loopline.front.evaluating import verb as evaluating
     from loopline.front.evaluating.stored import Evaluation
+    from loopline.front.finding import similar as finding
     from loopline.front.finding.find import Find
-    from loopline.front.finding.similar import Likeness, Similar
-    from loopline.kernel.exchange import Exportable, Written
     from loopline.runs.records import Run
 
 
@@ -131,27 +125,6 @@ class Dataset:
 
         return Find(self.writable(), self.view())
 
-    def similar(
-        self,
-        to: Likeness | None = None,
-        *,
-        text: str | None = None,
-        key: str | None = None,
-        within: View | None = None,
-        limit: int = 100,
-    ) -> Similar:
-        """What is most like something, by an embedding.
-
-        to      an id or several (of samples, or objects where the embedding is of objects), a view of them, a vector,
-                or the path of a picture's file. What is given is no answer itself
-        text    words instead, where the model that made the embedding knows words
-        key     of the embedding; may be left out where there is only one
-        within  look among these samples only
-        """
-        from loopline.front.finding.similar import similar
-
-        return similar(self._lake, self.view(), to, text=text, key=key, within=within, limit=limit)
-
     def close(self) -> None:
         self._lake.close()
 
@@ -227,65 +200,21 @@ class Dataset:
     if TYPE_CHECKING:
         add = adding.add
         preview = adding.preview
+        export = exporting.export
+        similar = finding.similar
         evaluate = evaluating.evaluate
         predict = predicting.predict
         embed = predicting.embed
     else:
         add = Method("loopline.front.adding", "add")
         preview = Method("loopline.front.adding", "preview")
+        export = Method("loopline.front.exporting", "export")
+        similar = Method("loopline.front.finding.similar", "similar")
         evaluate = Method("loopline.front.evaluating.verb", "evaluate")
         predict = Method("loopline.front.predicting", "predict")
         embed = Method("loopline.front.predicting", "embed")
 
     # -- in and out
-
-    def export(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        format: str | None = None,  # noqa: A002
-        view: View | None = None,
-        fields: Sequence[str] | None = None,
-        splits: Sequence[str] | Mapping[str, float] = (),
-        by: Expression | Sequence[Expression] = (),
-        seed: int = 0,
-        media: Media | None = None,
-        classes: Mapping[str, str | None] | None = None,
-        class_order: Sequence[str] | None = None,
-        options: Mapping[str, object] | None = None,
-        overwrite: bool = False,
-        progress: Progress = SILENT,
-        stop: StopSignal | None = None,
-    ) -> Written:
-        """Write the data set, or a view of it, as a label file or folder: see `front.exporting.export`.
-
-        splits   only samples of these splits; formats that have splits lay them out by the column `split`. Or random
-                 ones for this export alone, {"train": 0.8, "val": 0.2}: `by` and `seed` as for `split`
-        classes  {"car": "vehicle", "van": "vehicle", "dog": None}: other classes in the files; None leaves one out
-        """
-        from loopline.front import exporting
-        from loopline.front.outgoing import with_splits
-
-        chosen = view if view is not None else self.view()
-        what: Exportable
-        if isinstance(splits, Mapping):
-            what = with_splits(exportable(chosen, fields), splitting.drawn(chosen, splits, by=by, seed=seed))
-        else:
-            what = exportable(splitting.of_splits(chosen, splits) if splits else chosen, fields)
-        return exporting.export(
-            what,
-            Path(path).expanduser(),
-            format=format,
-            fields=fields,
-            media=media,
-            classes=classes,
-            class_order=class_order,
-            options=options,
-            overwrite=overwrite,
-            cache=self._lake.location.cache,
-            progress=progress,
-            stop=stop,
-        )
 
     def copy_from(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -12,38 +13,48 @@ from loopline.formats import registry
 from loopline.formats._format import writer_options
 from loopline.formats._place import Media, beside, checked
 from loopline.formats._remap import left_out, remapped
-from loopline.front.outgoing import brought
+from loopline.front import splitting
+from loopline.front.outgoing import brought, with_splits
+from loopline.front.selection import Changeable
 from loopline.jobs import SILENT, Progress, StopSignal
 from loopline.kernel.exchange import Exportable, Format, Written
+from loopline.query.export import exportable
+from loopline.query.view import Expression, View
 
 
 def export(
-    what: Exportable,
-    target: Path,
+    ds: Changeable,
+    path: str | os.PathLike[str],
     *,
     format: str | None = None,  # noqa: A002
+    view: View | None = None,
     fields: Sequence[str] | None = None,
+    splits: Sequence[str] | Mapping[str, float] = (),
+    by: Expression | Sequence[Expression] = (),
+    seed: int = 0,
     media: Media | None = None,
     classes: Mapping[str, str | None] | None = None,
     class_order: Sequence[str] | None = None,
     options: Mapping[str, object] | None = None,
     overwrite: bool = False,
-    cache: Path | None = None,
     progress: Progress = SILENT,
     stop: StopSignal | None = None,
 ) -> Written:
-    """Write a view as a label file or folder. The same view gives the same bytes.
+    """Write the data set, or a view of it, as a label file or folder. The same view gives the same bytes.
 
-    classes      old class → new one; two may become one; None leaves a class out, and its objects are counted. "*"
-                 stands for every class that is not named.
+    splits       only samples of these splits; formats that have splits lay them out by the column `split`. Or random
+                 ones for this export alone, {"train": 0.8, "val": 0.2}: `by` and `seed` as for `split`
+    media        copy the pictures, link to them, or leave them ("none"); None: as the format does. A format that has no
+                 place of its own for pictures gets them in `images`, in the target or beside it, under their names.
+                 Remote ones that are to be copied are fetched
+    classes      old class → new one, {"car": "vehicle", "van": "vehicle", "dog": None}; two may become one; None leaves
+                 a class out, and its objects are counted. "*" stands for every class that is not named
     class_order  classes that come first, in this order; the others follow in the data set's order. With this or
-                 `classes`, ids of classes are their places (YOLO from 0, COCO from 1), not those the labels came with.
-    media   copy the pictures, link to them, or leave them ("none"); None: as the format does. A format that has no
-            place of its own for pictures gets them in `images`, in the target or beside it, under their names.
-    cache   the data set's, where remote pictures that are to be copied are fetched to; None: they are not copied
+                 `classes`, ids of classes are their places (YOLO from 0, COCO from 1), not those the labels came with
 
     Raises FormatError, UnknownFormat; FileExistsError-like FormatError where the target is there and `overwrite` is not set.
     """
+    target, what = Path(path).expanduser(), _what(ds.chosen(view), fields, splits, by, seed)
     writer = registry.get(format) if format else _writer_for(target)
     if target.exists() and not overwrite and not (target.is_dir() and not any(target.iterdir())):
         raise FormatError(
@@ -57,11 +68,23 @@ def export(
     named = dict(options or {})
     with ExitStack() as opened:
         here = what
-        if cache is not None and _copies(writer, media, named):
-            here = opened.enter_context(brought(what, cache, progress, stop or StopSignal()))
+        if _copies(writer, media, named):
+            here = opened.enter_context(brought(what, ds.lake.location.cache, progress, stop or StopSignal()))
         written = _written(writer, here, target, chosen, media, named, overwrite=overwrite)
     left = left_out(what)
     return replace(written, lost=dict(sorted({**written.lost, **left}.items()))) if left else written
+
+
+def _what(
+    view: View,
+    fields: Sequence[str] | None,
+    splits: Sequence[str] | Mapping[str, float],
+    by: Expression | Sequence[Expression],
+    seed: int,
+) -> Exportable:
+    if isinstance(splits, Mapping):
+        return with_splits(exportable(view, fields), splitting.drawn(view, splits, by=by, seed=seed))
+    return exportable(splitting.of_splits(view, splits) if splits else view, fields)
 
 
 def _copies(writer: Format, media: Media | None, named: Mapping[str, object]) -> bool:

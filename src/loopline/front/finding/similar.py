@@ -16,6 +16,7 @@ from loopline.errors import BadValue, UnknownField, near
 from loopline.front.finding._outside import embed_outside, embed_words
 from loopline.front.finding._vectors import Ids, index_of
 from loopline.front.finding.result import Cost, measured
+from loopline.front.selection import Changeable
 from loopline.query.view import ObjectView, View
 from loopline.store.lake import Lake
 from loopline.store.tables import SAMPLE_OWNER
@@ -75,16 +76,23 @@ def chosen_key(lake: Lake, key: str | None, *, owner: str | None = None) -> Embe
 
 
 def similar(
-    lake: Lake,
-    everything: View,
-    to: Likeness | None,
+    ds: Changeable,
+    to: Likeness | None = None,
     *,
-    text: str | None,
-    key: str | None,
-    within: View | None,
-    limit: int,
+    text: str | None = None,
+    key: str | None = None,
+    within: View | None = None,
+    limit: int = 100,
 ) -> Similar:
-    """See `Dataset.similar`."""
+    """What is most like something, by an embedding.
+
+    to      an id or several (of samples, or objects where the embedding is of objects), a view of them, a vector,
+            or the path of a picture's file. What is given is no answer itself
+    text    words instead, where the model that made the embedding knows words
+    key     of the embedding; may be left out where there is only one
+    within  look among these samples only
+    """
+    lake = ds.lake
     if (to is None) == (text is None):
         raise BadValue("similar to what?", hint="give one thing: an id, a view, a vector, a file; or text=...")
     with measured() as cost:
@@ -106,7 +114,7 @@ def similar(
             found = exact(matrix[keep], queries, min(limit + len(own), len(keep)))
             rows, score = keep[found.rows] if len(keep) else found.rows, found.similarity
         best, worth = _best(ids, rows, score, own, limit)
-        view = _view(everything, chosen, best)
+        view = _view(ds.chosen(None), chosen, best)
     return Similar(chosen.key, best, worth, view, recall, cost)
 
 
