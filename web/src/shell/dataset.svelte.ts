@@ -41,6 +41,8 @@ export const current = new Current();
 
 /** Follow the link. Called once, by the header. */
 export function followDataset(): void {
+  // Other changes of the link are no reason to ask again: what was forgotten as stale would come anew, unasked.
+  const name = $derived(route.link.dataset);
   let again = $state({ info: 0, view: 0 });
   $effect(() => {
     void connection.returns;
@@ -50,7 +52,6 @@ export function followDataset(): void {
     });
   });
   $effect(() => {
-    const name = route.link.dataset;
     void [doing.epoch, again.info];
     if (!name) {
       current.info = undefined;
@@ -81,7 +82,6 @@ export function followDataset(): void {
     const { key, spec } = current;
     void again.view;
     if (!spec) return;
-    const name = route.link.dataset;
     const stop = new AbortController();
     current.waiting = true;
     once(`view ${key}`, () => api.view(name, spec, stop.signal)).then(
