@@ -150,7 +150,8 @@ def test_fields_classes_and_attributes_change(loopline: Loopline, mine: str) -> 
     ).document
     assert renamed["classes"] == ["mug", "dog", "cat"]
     assert renamed["objects_changed"] == 4
-    assert loopline("field", "classes", mine, "ground_truth", "--rename", "mug").code == 2
+    assert loopline("field", "classes", mine, "ground_truth", "--add", "hat", "--rename", "mug").code == 2
+    assert loopline("field", "classes", mine, "ground_truth", "--json").document["classes"] == ["mug", "dog", "cat"]
     attribute = ("field", "attribute")
     assert loopline(*attribute, "add", mine, "ground_truth", "hidden", "int", "--default", "0").code == 0
     assert loopline(*attribute, "rename", mine, "ground_truth", "hidden", "occluded").code == 0

@@ -212,13 +212,13 @@ def drop_field(name: str, field: str, as_json: bool) -> None:
 )
 def classes(name: str, field: str, add: tuple[str, ...], rename: tuple[str, ...], as_json: bool) -> None:
     """Show the classes of a field, add some, rename or merge some."""
+    key_values(rename, "--rename")  # says what is wrong with a pair that is none, before anything is changed
     ds = ll.open(name)
     changed = 0
     if add:
         ds.fields.change(field, classes=[*ds.fields[field].classes, *add])
     if rename:
         pairs = (pair.partition("=") for pair in rename)
-        key_values(rename, "--rename")  # says what is wrong with a pair that is none
         changed = ds.fields.rename_classes(field, {old: new for old, _, new in pairs})
     found = ds.fields[field].classes
     if as_json:
