@@ -74,14 +74,14 @@ def _json(text: str, file: Path) -> list[ClassRow]:
                 rows.append(ClassRow(number, item))
             elif isinstance(item, dict) and isinstance(name := item.get("name", item.get("label")), str):
                 code = next((c for k in ("id", "value", "index") if (c := whole(item.get(k))) is not None), number)
-                rows.append(ClassRow(code, name, _colour(item.get("color", item.get("colour")))))
+                rows.append(ClassRow(code, name, colour_of(item.get("color", item.get("colour")))))
     elif isinstance(found, dict):
         for number, (key, value) in enumerate(found.items()):
             if isinstance(value, str) and key.isdecimal():
                 rows.append(ClassRow(int(key), value))
             elif whole(value) is not None:
                 rows.append(ClassRow(whole(value) or 0, key))
-            elif (colour := _colour(value)) is not None:
+            elif (colour := colour_of(value)) is not None:
                 rows.append(ClassRow(number, key, colour))
     return [r for r in rows if r.id >= 0]
 
@@ -103,7 +103,7 @@ def _csv(text: str) -> list[ClassRow]:
             continue
         value = whole(cells[code]) if code is not None else number
         if value is not None and value >= 0 and cells[name]:
-            rows.append(ClassRow(value, cells[name], _colour([cells[i] for i in colour]) if colour else None))
+            rows.append(ClassRow(value, cells[name], colour_of([cells[i] for i in colour]) if colour else None))
     return rows
 
 
@@ -118,12 +118,13 @@ def _lines(text: str) -> list[ClassRow]:
         if pattern is _ID_FIRST:
             return [ClassRow(int(code), name.strip()) for code, name in parts]
         if pattern is _LABELMAP:
-            return [ClassRow(i, name.strip(), _colour(rgb)) for i, (name, *rgb) in enumerate(parts)]
-        return [ClassRow(i, name.strip(), _colour(rgb)) for i, (*rgb, name) in enumerate(parts)]
+            return [ClassRow(i, name.strip(), colour_of(rgb)) for i, (name, *rgb) in enumerate(parts)]
+        return [ClassRow(i, name.strip(), colour_of(rgb)) for i, (*rgb, name) in enumerate(parts)]
     return [ClassRow(i, line) for i, line in enumerate(lines)]
 
 
-def _colour(value: Any) -> tuple[int, int, int] | None:
+def colour_of(value: Any) -> tuple[int, int, int] | None:
+    """A colour as files state it: #rrggbb, or a list that begins with three numbers from 0 to 255; else None."""
     if isinstance(value, str) and re.fullmatch(r"#[0-9A-Fa-f]{6}", value):
         return int(value[1:3], 16), int(value[3:5], 16), int(value[5:7], 16)
     if isinstance(value, Mapping) or not isinstance(value, Sequence) or isinstance(value, str) or len(value) < 3:

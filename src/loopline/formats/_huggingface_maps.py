@@ -11,13 +11,13 @@ from typing import Any, Final
 import msgspec
 import pyarrow as pa
 
-from loopline.formats._class_table import ClassRow
+from loopline.formats._class_table import ClassRow, colour_of
 from loopline.formats._coco_classes import class_names
 from loopline.formats._huggingface_write import ID2LABEL, MAPS, OURS
 from loopline.formats._inside import read_bytes
 from loopline.formats._mask_read import class_map, mask_field
 from loopline.formats._shapes import whole
-from loopline.formats._smalljson import document, listed, mapping
+from loopline.formats._smalljson import document, mapping
 from loopline.kernel.exchange import Event, FieldFound, Problem
 
 _KEYS: Final = frozenset(
@@ -69,7 +69,7 @@ class Maps:
         taken = set(names.values())
         names |= {n: str(n) if str(n) not in taken else f"{n} (unlisted)" for n in strange}
         colours = mapping(self.described.get("colours"))
-        table = [ClassRow(n, word, _colour(colours.get(str(n)))) for n, word in names.items()]
+        table = [ClassRow(n, word, colour_of(colours.get(str(n)))) for n, word in names.items()]
         yield FieldFound(mask_field(name, names, table, void))
 
 
@@ -84,8 +84,3 @@ def described(schema: pa.Schema) -> Mapping[str, Any]:
 def is_picture(value: Any) -> bool:
     """Whether a cell is a picture as such a data set holds it."""
     return isinstance(value, dict) and set(value) == {"bytes", "path"}
-
-
-def _colour(value: Any) -> tuple[int, int, int] | None:
-    parts = [n for n in listed(value) if type(n) is int and 0 <= n <= 255]
-    return (parts[0], parts[1], parts[2]) if len(parts) == 3 else None

@@ -20,7 +20,6 @@ from loopline.kernel import rle
 from loopline.media.pictures import MAX_PIXELS
 
 IdArray = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.int64]
-Colour = tuple[int, int, int]
 T = TypeVar("T")
 R = TypeVar("R")
 

@@ -53,7 +53,6 @@ OWN: Final[dict[str, ScalarType]] = {
 _KINDS: Final[frozenset[FieldKind]] = frozenset({"box", "polygon", "polyline", "keypoint"})
 _HOLDS: Final = frozenset({"mask", "polygons", "points", "closed", "keypoints", "rotation"})
 _TYPES: Final = {"any_number": "float", "any_string": "text", "oneof_string": "text", "none": "bool"}
-_SHAPES: Final = {"polyline": "line", "keypoint": "point"}
 _MOST_DEEP: Final = 6
 
 
