@@ -180,9 +180,10 @@ try {
     await accessible(page, "the jobs");
     await page.keyboard.press("Escape");
     await page.keyboard.press("Control+k");
-    await page.getByRole("combobox").first().waitFor();
+    await page.getByRole("combobox", { name: "Find a command or a place" }).waitFor();
     await accessible(page, "the palette");
     await page.keyboard.type("what was done");
+    await page.getByRole("option", { name: /What was done/, selected: true }).waitFor();
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "What was done" }).waitFor();
     await accessible(page, "what was done");
