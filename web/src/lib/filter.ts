@@ -92,6 +92,12 @@ export function conditionOf(filter: Filter, type: ValueType, fields: readonly st
   return `${collection}.any(${plain(name, filter.choice, type)})`;
 }
 
+/** One condition that asks for all of them; empty ones ask for nothing. */
+export function allOf(conditions: readonly string[]): string {
+  const some = conditions.filter((one) => one.trim());
+  return some.length > 1 ? some.map((one) => (/\bor\b/.test(one) ? `(${one})` : one)).join(" and ") : (some[0] ?? "");
+}
+
 /** `of:in:a,b` · `of:not:a` · `of:range:0.5,` ; a missing value is `~`. Values are escaped twice, for `,` is theirs too. */
 export function filterToText({ of, choice }: Filter): string {
   const write = (value: string | null) => (value === null ? "~" : encodeURIComponent(value).replaceAll("~", "%7E"));

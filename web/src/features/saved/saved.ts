@@ -1,5 +1,6 @@
 /** What is kept of the present link under a name, and the link that brings it back. */
 import type { SavedView, ViewSpec } from "../../api/types";
+import { allOf } from "../../lib/filter";
 import { formatLink, type Link, parseLink, SIZE } from "../../lib/link";
 
 /** How the view is asked for and looked at, as the address says it; not where in it the reader is. */
@@ -18,6 +19,5 @@ export function linkOfSaved(saved: SavedView): Partial<Link> {
 function queryOf(view: ViewSpec): string {
   if (view.words) return `"${view.words}`;
   const kept = (view.keep ?? []).filter((keep) => keep.field === view.objects);
-  const parts = [view.where ?? "", ...[...(view.filters ?? []), ...kept].map((one) => one.where)].filter(Boolean);
-  return parts.length > 1 ? parts.map((part) => (/ or /.test(part) ? `(${part})` : part)).join(" and ") : (parts[0] ?? "");
+  return allOf([view.where ?? "", ...[...(view.filters ?? []), ...kept].map((one) => one.where)]);
 }
