@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any, Final, Literal, get_args
 
@@ -259,6 +259,18 @@ class DatasetSchema:
         }
         if name.lower() in taken:
             raise SchemaError(f'"{name}" is taken by another column, field or evaluation', hint="choose another name")
+
+
+def pixel_classes(one: LabelField, classes: Sequence[str]) -> tuple[dict[int, int], int | None]:
+    """Of a field of class maps: the place in `classes` that each pixel value stands for, and the value for no class.
+
+    >>> pixel_classes(LabelField("roads", "mask", classes=("sky", "road")), ("road", "sky"))
+    ({0: 1, 1: 0}, None)
+    """
+    meta = one.meta.get("mask", {})
+    names = meta.get("ids") or {str(i): name for i, name in enumerate(one.classes)}
+    place = {name: k for k, name in enumerate(classes)}
+    return {int(value): place[name] for value, name in names.items() if name in place}, meta.get("void")
 
 
 def label_table(field_name: str) -> str:

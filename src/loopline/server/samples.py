@@ -1,4 +1,4 @@
-"""One sample with everything on it, and the masks of some objects."""
+"""One sample with everything on it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-import numpy as np
-
-from loopline.errors import BadValue
-from loopline.kernel import rle
 from loopline.kernel.schema import LabelField
 from loopline.query.view import ObjectView, View
 from loopline.server.describe import stamp
-from loopline.server.frames import frame
 from loopline.server.library import Shown
 from loopline.server.problems import NotThere
 from loopline.server.wire import ObjectOut, SampleOut, Scalar
@@ -90,31 +85,3 @@ def scalar(value: object) -> Scalar:
     if isinstance(value, float):
         return _number(value)
     return cast("Scalar", value)
-
-
-def masks(shown: Shown, snapshot: int | None, field: str, ids: tuple[int, ...]) -> bytes:
-    """Run lengths of the masks of some objects as a frame.
-
-    id f8 · height u4 · width u4 · offsets u4 (n + 1) into counts · counts u4, column by column, zeros first. An object
-    without a mask has no runs. Raises BadValue for a field whose masks are class maps or that has none.
-    """
-    at = shown.at(snapshot)
-    kind = shown.lake.schema(at).field(field).kind
-    if kind != "box":
-        raise BadValue(f'field "{field}" holds {kind} labels, which have no instance masks')
-    view = View(shown.lake, (), at).objects(field)
-    assert isinstance(view, ObjectView)
-    found = view.select(ids).to_arrow(["id", "mask"])
-    runs = [rle.unpack_blob(blob) if blob is not None else None for blob in found["mask"].to_pylist()]
-    counts = [rle.decompress(one.packed) if one is not None else np.zeros(0, np.int64) for one in runs]
-    offsets = np.cumsum([0, *map(len, counts)])
-    return frame(
-        {
-            "id": found["id"].to_numpy().astype(np.float64),
-            "height": np.array([one.height if one else 0 for one in runs], np.uint32),
-            "width": np.array([one.width if one else 0 for one in runs], np.uint32),
-            "offsets": offsets.astype(np.uint32),
-            "counts": np.concatenate([np.zeros(0, np.int64), *counts]).astype(np.uint32),
-        },
-        {"snapshot": at},
-    )

@@ -588,7 +588,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Masks
-         * @description Run lengths of the masks of some objects, as a frame.
+         * @description Run lengths of the masks of some objects, or of each class of class maps, as a frame.
          */
         readonly post: operations["masks"];
         readonly delete?: never;

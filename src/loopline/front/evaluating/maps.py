@@ -20,7 +20,7 @@ from loopline.formats._shapes import Fault
 from loopline.front.evaluating.protocol import Answer, Protocol, Question, by_class, match_rows, options_of, tally
 from loopline.front.evaluating.sides import refuse_unlabelled, two_fields
 from loopline.kernel import rle
-from loopline.kernel.schema import LabelField
+from loopline.kernel.schema import LabelField, pixel_classes
 from loopline.metrics import panoptic, segmentation
 from loopline.metrics._arrays import FloatArray, IntArray
 from loopline.metrics.panoptic import Segments
@@ -72,7 +72,7 @@ def measure_segmentation(question: Question) -> Answer:
             raise BadValue(f"{one.name} holds {one.kind} labels, not class maps", hint="name a field of kind mask")
     refuse_unlabelled(question.view, fields)
     classes = tuple(dict.fromkeys([*fields[0].classes, *fields[1].classes]))
-    values = [_values(one, classes) for one in fields]
+    values = [pixel_classes(one, classes) for one in fields]
     state = segmentation.start(classes)
     samples: list[int] = []
     pictures: list[Picture] = []
@@ -136,14 +136,6 @@ def _map_matches(found: list[tuple[int, int, int | None, float]], iou: float) ->
         overlap = np.where(there, own, np.nan)
         sides.append(match_rows(side, mine[rows], sample[rows], outcome[rows], other[rows], overlap[rows]))
     return pa.concat_tables(sides)
-
-
-def _values(one: LabelField, classes: tuple[str, ...]) -> tuple[Mapping[int, int], int | None]:
-    """Pixel value to class index, and the value that stands for no class."""
-    meta = one.meta.get("mask", {})
-    names = meta.get("ids") or {str(i): name for i, name in enumerate(one.classes)}
-    place = {name: k for k, name in enumerate(classes)}
-    return {int(value): place[name] for value, name in names.items() if name in place}, meta.get("void")
 
 
 def _class_map(

@@ -12,7 +12,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 
-from loopline.server import describe, past, samples
+from loopline.server import describe, painted, past, samples
 from loopline.server import facets as counting
 from loopline.server import pages as paging
 from loopline.server.frames import MEDIA_TYPE, frame
@@ -142,8 +142,8 @@ def sample(
 
 @post("/api/d/{name:str}/masks", status_code=200, media_type=MEDIA_TYPE, sync_to_thread=True)
 def masks(shelf: Given, name: DatasetName, data: JSONBody[MasksIn]) -> bytes:
-    """Run lengths of the masks of some objects, as a frame."""
-    return samples.masks(shelf.shown(name), data.snapshot, data.field, data.ids)
+    """Run lengths of the masks of some objects, or of each class of class maps, as a frame."""
+    return painted.masks(shelf.shown(name), data.snapshot, data.field, data.ids)
 
 
 ROUTES: Final[list[ControllerRouterHandler]] = [

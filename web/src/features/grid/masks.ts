@@ -1,6 +1,8 @@
-/** Instance masks for tiles: run lengths from the server, painted into small alpha pictures once, kept by object. */
+/** Masks and class maps for tiles: run lengths from the server, painted into small pictures once, kept by object. */
 import type { Frame } from "../../api/frame";
+import type { FieldInfo } from "../../api/types";
 import { lru } from "../../lib/lru";
+import { partColour } from "../labels/colours";
 
 export const SIDE = 256;
 
@@ -33,34 +35,37 @@ export function maskAlpha(counts: Uint32Array, height: number, width: number): {
   return { alpha, width: w, height: h };
 }
 
+/** The mask of an object, or that of one class of a class map. */
+interface Part {
+  readonly cls: number;
+  readonly alpha: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
 export interface Masks {
-  get(field: string, id: number, colour: string): CanvasImageSource | undefined;
+  /** `colour`: of the object; null: each class of a class map has its own. */
+  get(field: FieldInfo, id: number, colour: string | null): CanvasImageSource | undefined;
   want(field: string, ids: readonly number[]): void;
 }
 
 export function masks(fetch: (field: string, ids: readonly number[]) => Promise<Frame>, arrived: () => void): Masks {
-  const held = lru<string, { canvas: HTMLCanvasElement; colour: string }>(64 * 1024 * 1024);
-  const raw = lru<string, { alpha: Uint8Array; width: number; height: number }>(64 * 1024 * 1024);
+  const held = lru<string, { canvas: HTMLCanvasElement; colour: string | null }>(64 * 1024 * 1024);
+  const raw = lru<string, readonly Part[]>(64 * 1024 * 1024);
   const asked = new Set<string>();
   return {
     get(field, id, colour) {
-      const key = `${field}/${id}`;
+      const key = `${field.name}/${id}`;
       const known = held.get(key);
       if (known?.colour === colour) return known.canvas;
-      const mask = raw.get(key);
-      if (!mask) return undefined;
-      const canvas = document.createElement("canvas");
-      canvas.width = mask.width;
-      canvas.height = mask.height;
+      const parts = raw.get(key);
+      if (!parts?.length) return undefined;
+      const [first] = parts;
+      const canvas = sheet(first?.width ?? 1, first?.height ?? 1);
       const ctx = canvas.getContext("2d");
       if (!ctx) return undefined;
-      const picture = ctx.createImageData(mask.width, mask.height);
-      mask.alpha.forEach((alpha, i) => (picture.data[4 * i + 3] = alpha));
-      ctx.putImageData(picture, 0, 0);
-      ctx.globalCompositeOperation = "source-in";
-      ctx.fillStyle = colour;
-      ctx.fillRect(0, 0, mask.width, mask.height);
-      held.set(key, { canvas, colour }, mask.width * mask.height * 4);
+      for (const part of parts) ctx.drawImage(painted(part, partColour(field, part.cls, colour)), 0, 0);
+      held.set(key, { canvas, colour }, canvas.width * canvas.height * 4);
       return canvas;
     },
     want(field, ids) {
@@ -70,19 +75,41 @@ export function masks(fetch: (field: string, ids: readonly number[]) => Promise<
       fetch(field, missing).then(
         (frame) => {
           const id = frame.columns.get("id");
+          const cls = frame.columns.get("class");
           const height = frame.columns.get("height");
           const width = frame.columns.get("width");
           const offsets = frame.columns.get("offsets");
           const counts = frame.columns.get("counts");
-          if (!id || !height || !width || !offsets || !(counts instanceof Uint32Array)) return;
+          if (!id || !cls || !height || !width || !offsets || !(counts instanceof Uint32Array)) return;
+          const found = new Map<number, Part[]>();
           id.forEach((one, i) => {
             const mask = maskAlpha(counts.subarray(offsets[i], offsets[i + 1]), height[i] ?? 0, width[i] ?? 0);
-            raw.set(`${field}/${one}`, mask, mask.alpha.length);
+            const parts = found.get(one) ?? [];
+            parts.push({ ...mask, cls: cls[i] ?? 0 });
+            found.set(one, parts);
           });
+          for (const [one, parts] of found) raw.set(`${field}/${one}`, parts, parts.reduce((sum, part) => sum + part.alpha.length, 0));
           arrived();
         },
         () => missing.forEach((id) => asked.delete(`${field}/${id}`)),
       );
     },
   };
+}
+
+function sheet(width: number, height: number): HTMLCanvasElement {
+  return Object.assign(document.createElement("canvas"), { width, height });
+}
+
+function painted(part: Part, colour: string): HTMLCanvasElement {
+  const canvas = sheet(part.width, part.height);
+  const ctx = canvas.getContext("2d");
+  if (!ctx) return canvas;
+  const picture = ctx.createImageData(part.width, part.height);
+  part.alpha.forEach((alpha, i) => (picture.data[4 * i + 3] = alpha));
+  ctx.putImageData(picture, 0, 0);
+  ctx.globalCompositeOperation = "source-in";
+  ctx.fillStyle = colour;
+  ctx.fillRect(0, 0, part.width, part.height);
+  return canvas;
 }

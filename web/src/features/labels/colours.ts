@@ -22,3 +22,13 @@ export function labelColour(field: FieldInfo | undefined, label: string | null):
   const index = label === null ? -1 : (field?.classes.indexOf(label) ?? -1);
   return index < 0 ? NO_CLASS_COLOUR : classColour(field, index);
 }
+
+/** Colour of a mask, or of one class of a class map. `colour`: of the object; null: classes have their own. */
+export function partColour(field: FieldInfo | undefined, cls: number, colour: string | null): string {
+  return colour ?? classColour(field, cls);
+}
+
+/** Null where what is painted of a field has a colour for each class on it. */
+export function maskColour(field: FieldInfo | undefined, color: string, colour: string): string | null {
+  return field?.kind === "mask" && color !== "outcome" && color !== "field" ? null : colour;
+}

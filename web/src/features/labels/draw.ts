@@ -4,7 +4,7 @@
  */
 import type { FieldInfo } from "../../api/types";
 import { type FieldPage, NO_CLASS } from "../grid/page";
-import { classColour, NO_CLASS_COLOUR, OUTCOMES } from "./colours";
+import { classColour, maskColour, NO_CLASS_COLOUR, OUTCOMES } from "./colours";
 
 export interface Rect {
   readonly x: number;
@@ -20,7 +20,7 @@ export interface LabelStyle {
   /** The place of each field among those of the data set, for a colour by field. */
   readonly order: readonly string[];
   /** Mask of an object, when it is here: an alpha picture of the whole sample. */
-  readonly mask?: (field: string, id: number, colour: string) => CanvasImageSource | undefined;
+  readonly mask?: (field: FieldInfo, id: number, colour: string | null) => CanvasImageSource | undefined;
   /** Only this object, where tiles are objects. */
   readonly only?: number | undefined;
   /** Predictions below this score are left out. */
@@ -71,7 +71,7 @@ export function drawLabels(
       if (score !== undefined && style.least !== undefined && style.only === undefined && score < style.least) continue;
       const colour = colourOf(info, page, i, style);
       const name = tagText(info, page, i, style);
-      const mask = page.mask?.[i] ? style.mask?.(info.name, page.id[i] ?? 0, colour) : undefined;
+      const mask = page.mask?.[i] ? style.mask?.(info, page.id[i] ?? 0, maskColour(info, style.color, colour)) : undefined;
       if (mask) {
         ctx.globalAlpha = 0.35;
         ctx.drawImage(mask, picture.x, picture.y, picture.w, picture.h);
