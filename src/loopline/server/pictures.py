@@ -137,9 +137,15 @@ class Pictures:
         return record(sample_id, jpeg)
 
     def colours(self, ids: Ids) -> npt.NDArray[np.uint32]:
-        """Mean colour of each sample whose thumbnail has been made, 0xRRGGBB; NO_COLOUR for others."""
-        known = self._kept.colours(ids.tolist())
-        return np.array([known.get(one, NO_COLOUR) for one in ids.tolist()], np.uint32)
+        """Mean colour of each sample whose thumbnail has been made, 0xRRGGBB; NO_COLOUR for others.
+
+        Whoever asks wants their thumbnails next: where their files are is looked up beside, for all of them at once.
+        """
+        listed = ids.tolist()
+        known = self._kept.colours(listed)
+        self._coloured.update(known)
+        self._workers.submit(self.references, listed)
+        return np.array([known.get(one, NO_COLOUR) for one in listed], np.uint32)
 
     def thumbnail(self, place: Reference, size: int) -> bytes:
         """A JPEG. Raises MediaError."""

@@ -22,7 +22,7 @@ const LIMIT = 128 * 1024 * 1024;
 const BATCH = 48;
 const AT_ONCE = 3;
 /** Decoded at once: the rest waits here, where what was scrolled past meanwhile can be left out. */
-const DECODING = 8;
+const DECODING = 16;
 
 export function pictures(
   stream: (ids: readonly number[], size: Size, take: (thumb: Thumb) => void, signal: AbortSignal) => Promise<void>,
@@ -91,7 +91,8 @@ export function pictures(
       else missing.push(id);
     }
     decodeNext();
-    while (missing.length && flying.size < AT_ONCE && failures < 5) ask(missing.splice(0, BATCH), wantedSize);
+    // A few more wait for the request that is on its way: each costs as much as ten pictures.
+    while (missing.length >= (flying.size ? BATCH / 2 : 1) && flying.size < AT_ONCE && failures < 5) ask(missing.splice(0, BATCH), wantedSize);
   }
 
   function ask(ids: readonly number[], size: Size): void {

@@ -8,7 +8,7 @@ const STILL: TileState = { focused: false, chosen: false, hovered: false, anyCho
 function sheet() {
   const moved: number[] = [];
   const canvas = { width: 0, height: 0, style: {} } as HTMLCanvasElement;
-  const ctx = { setTransform: vi.fn(), fillRect: vi.fn(), drawImage: (_: unknown, __: number, y: number) => moved.push(y) };
+  const ctx = { setTransform: vi.fn(), fillRect: vi.fn(), save: vi.fn(), beginPath: vi.fn(), rect: vi.fn(), clip: vi.fn(), restore: vi.fn(), drawImage: (_: unknown, __: number, y: number) => moved.push(y) };
   vi.stubGlobal("devicePixelRatio", 1);
   const made = surface(canvas, ctx as unknown as CanvasRenderingContext2D, 0);
   made.size(100, 100);

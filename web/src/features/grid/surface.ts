@@ -52,6 +52,16 @@ export function surface(canvas: HTMLCanvasElement, ctx: CanvasRenderingContext2D
     return by > 0 ? { from: canvas.height - by, end: canvas.height } : { from: 0, end: -by };
   }
 
+  /** Draw on a stretch of the height alone. */
+  function only(from: number, end: number, draw: () => void): void {
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(0, from, width, end - from);
+    ctx.clip();
+    draw();
+    ctx.restore();
+  }
+
   return {
     get width() {
       return width;
@@ -85,12 +95,14 @@ export function surface(canvas: HTMLCanvasElement, ctx: CanvasRenderingContext2D
         const known = before.get(tile.index);
         looks.set(tile.index, next);
         const cut = from < end && at.y - AROUND < end && at.y + at.h + AROUND > from;
-        if (!cut && known && same(known, next)) continue;
-        if (known) {
+        const changed = !known || !same(known, next);
+        if (!cut && !changed) continue;
+        if (changed && known) {
           ctx.fillStyle = background;
           ctx.fillRect(at.x - AROUND, at.y - AROUND, at.w + 2 * AROUND, at.h + 2 * AROUND);
         }
-        draw(tile, at, next.state);
+        if (changed) draw(tile, at, next.state);
+        else only(from, end, () => draw(tile, at, next.state));
         drawn.push(tile);
       }
       return drawn;
