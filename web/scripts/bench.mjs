@@ -1,11 +1,13 @@
-// Drives the app over one data set and prints what it measured as JSON: node scripts/bench.mjs BASE NAME [SECONDS]
+// Drives the app over one data set and prints what it measured as JSON: node scripts/bench.mjs NAME [SECONDS]
+// Says "ready" once the browser is open, and then waits for the app's address in a line of its input.
 // SECONDS: how long the scripted use goes on. Env: CHROMIUM. Called by benchmarks/app_browser.py.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline/promises";
 import { chromium } from "playwright-core";
 
-const [base = "http://127.0.0.1:5151", name = "big", seconds = "60"] = process.argv.slice(2);
+const [name = "big", seconds = "60"] = process.argv.slice(2);
 const SPEED = 9000; // pixels a second
 const ABORTED = /ERR_ABORTED/; // requests that the page itself gave up: pictures that were scrolled past
 
@@ -78,6 +80,11 @@ function instrument() {
     });
 }
 await page.addInitScript(instrument);
+
+console.log("ready");
+const input = createInterface({ input: process.stdin });
+const base = (await input[Symbol.asyncIterator]().next()).value;
+input.close();
 
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 const paint = () => page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? -1);
