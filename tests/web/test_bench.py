@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.web.conftest import CHROMIUM, ROOT
 
-SAMPLES, BOXES, SECONDS = 2000, 20_000, 20
+SAMPLES, BOXES, SECONDS = 2000, 20_000, 8
 
 
 def test_the_browser_benchmark_runs_clean(tmp_path: Path) -> None:

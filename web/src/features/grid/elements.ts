@@ -7,9 +7,9 @@ import type { Tile } from "./layout";
 export interface Elements {
   /**
    * Lay them over the tiles in sight, the content's `top` at the upper edge. Elements keep their tile while it is in sight,
-   * so focus and pointer stay with it; only those of `drawn` may say something else than before.
+   * so focus and pointer stay with it; only those of `anew` may say something else than before.
    */
-  lay(tiles: readonly Tile[], drawn: readonly Tile[], top: number, count: number): void;
+  lay(tiles: readonly Tile[], anew: readonly Tile[], top: number, count: number): void;
   /** The id of a tile's element; empty where it is not in sight. */
   id(index: number): string;
   /** All tiles are others now. */
@@ -39,12 +39,12 @@ export function elements(list: HTMLElement, edge: number, name: (index: number) 
   }
 
   return {
-    lay(tiles, drawn, top, count) {
+    lay(tiles, anew, top, count) {
       const base = Math.floor(top / BASE_STEP) * BASE_STEP;
       list.style.transform = `translateY(${base - top}px)`;
       const shown = new Set(tiles.map((tile) => tile.index));
       release((index) => shown.has(index));
-      for (const tile of base === laidBase ? drawn : tiles) {
+      for (const tile of base === laidBase ? anew : tiles) {
         let element = used.get(tile.index);
         if (!element) {
           element = free.pop() ?? fresh();

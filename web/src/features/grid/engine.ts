@@ -103,7 +103,7 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
       const across = isHovered && host.scrubs(tile.index) ? Math.min(1, Math.max(0, (pointerX - at.x) / at.w)) : null;
       return { focused: tile.index === focused, chosen: host.chosen(tile.index), hovered: isHovered, anyChosen, across };
     };
-    const drawn = sheet.show(
+    const anew = sheet.show(
       tiles,
       top,
       background,
@@ -121,7 +121,7 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
       ctx.fillRect(r.x, r.y - top, r.w, r.h);
       ctx.globalAlpha = 1;
     }
-    if (layout) over.lay(tiles, drawn, top, layout.count);
+    if (layout) over.lay(tiles, anew, top, layout.count);
     const active = over.id(focused);
     if (active) scroller.setAttribute("aria-activedescendant", active);
     else scroller.removeAttribute("aria-activedescendant");

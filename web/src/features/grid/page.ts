@@ -118,7 +118,8 @@ export interface PageStore {
   close(): void;
 }
 
-const PAGE = 256;
+/** Rows that are fetched together. */
+export const PAGE = 256;
 const KEPT_PAGES = 80;
 
 export function pageStore(

@@ -12,12 +12,15 @@ function sheet() {
   vi.stubGlobal("devicePixelRatio", 1);
   const made = surface(canvas, ctx as unknown as CanvasRenderingContext2D, 0);
   made.size(100, 100);
+  let anew: number[] = [];
   const show = (top: number, look: (index: number) => Look = () => ({ content: 1, state: STILL })): number[] => {
     const tiles: Tile[] = [];
     for (let i = Math.floor((top - 20) / 26) + 1; i * 26 < top + 100; i++) tiles.push({ index: i, x: 0, y: i * 26, w: 100, h: 20 });
-    return made.show(tiles, top, "#000", (tile) => look(tile.index), () => undefined).map((tile) => tile.index);
+    const drawn: number[] = [];
+    anew = made.show(tiles, top, "#000", (tile) => look(tile.index), (tile) => drawn.push(tile.index)).map((tile) => tile.index);
+    return drawn;
   };
-  return { made, moved, show };
+  return { made, moved, show, anew: () => anew };
 }
 
 describe("the canvas of the grid", () => {
@@ -32,9 +35,10 @@ describe("the canvas of the grid", () => {
   });
 
   it("moves what is there and draws the tiles that the new strip cuts, down and up", () => {
-    const { moved, show } = sheet();
+    const { moved, show, anew } = sheet();
     show(0);
     expect(show(10)).toEqual([3, 4]);
+    expect(anew()).toEqual([4]);
     expect(show(30)).toEqual([4]);
     expect(show(26)).toEqual([1]);
     expect(moved).toEqual([-10, -20, 4]);

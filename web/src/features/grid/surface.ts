@@ -27,7 +27,7 @@ export interface Surface {
   size(width: number, height: number): void;
   /** Nothing on the canvas holds any more. */
   forget(): void;
-  /** Tiles in sight with `top` of the content at the canvas's upper edge; gives back those that were drawn. */
+  /** Tiles in sight with `top` of the content at the canvas's upper edge; gives back those that look another way than before. */
   show(tiles: readonly Tile[], top: number, background: string, look: (tile: Tile, at: Rect) => Look, draw: (tile: Tile, at: Rect, state: TileState) => void): Tile[];
 }
 
@@ -88,7 +88,7 @@ export function surface(canvas: HTMLCanvasElement, ctx: CanvasRenderingContext2D
       const before = whole ? new Map<number, Look>() : looks;
       whole = false;
       looks = new Map();
-      const drawn: Tile[] = [];
+      const anew: Tile[] = [];
       for (const tile of tiles) {
         const at = { x: tile.x + edge, y: tile.y + edge - offset / ratio, w: tile.w, h: tile.h };
         const next = look(tile, at);
@@ -101,11 +101,12 @@ export function surface(canvas: HTMLCanvasElement, ctx: CanvasRenderingContext2D
           ctx.fillStyle = background;
           ctx.fillRect(at.x - AROUND, at.y - AROUND, at.w + 2 * AROUND, at.h + 2 * AROUND);
         }
-        if (changed) draw(tile, at, next.state);
-        else only(from, end, () => draw(tile, at, next.state));
-        drawn.push(tile);
+        if (changed) {
+          draw(tile, at, next.state);
+          anew.push(tile);
+        } else only(from, end, () => draw(tile, at, next.state));
       }
-      return drawn;
+      return anew;
     },
   };
 }
