@@ -9,8 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from loopline.errors import BadValue
-from loopline.formats import _masks
-from loopline.formats._shapes import Fault
 from loopline.kernel import rle
 from loopline.kernel.schema import LabelField, pixel_classes
 from loopline.query.view import ObjectView, View
@@ -64,6 +62,9 @@ def _of_object(_: LabelField, number: int, blob: bytes) -> Iterator[_Painted]:
 
 
 def _of_map(about: LabelField, number: int, blob: bytes) -> Iterator[_Painted]:
+    from loopline.formats import _masks  # not at the start: few data sets have class maps
+    from loopline.formats._shapes import Fault
+
     try:
         pixels = np.asarray(_masks.decode(blob).ids)
     except Fault as fault:

@@ -21,8 +21,6 @@ export interface TileState {
 }
 
 export interface Surface {
-  readonly width: number;
-  readonly height: number;
   /** Fit to a place of so many CSS pixels. */
   size(width: number, height: number): void;
   /** Nothing on the canvas holds any more. */
@@ -35,7 +33,7 @@ export interface Surface {
 const AROUND = 3;
 
 export function surface(canvas: HTMLCanvasElement, ctx: CanvasRenderingContext2D, edge: number): Surface {
-  let [width, height, ratio] = [0, 0, 1];
+  let [width, ratio] = [0, 1];
   /** The top in whole pixels of the screen, so that what is moved stays sharp. */
   let offset = 0;
   let whole = true;
@@ -63,14 +61,8 @@ export function surface(canvas: HTMLCanvasElement, ctx: CanvasRenderingContext2D
   }
 
   return {
-    get width() {
-      return width;
-    },
-    get height() {
-      return height;
-    },
     size(w, h) {
-      [width, height, ratio, whole] = [w, h, Math.min(3, devicePixelRatio || 1), true];
+      [width, ratio, whole] = [w, Math.min(3, devicePixelRatio || 1), true];
       canvas.width = Math.max(1, Math.round(w * ratio));
       canvas.height = Math.max(1, Math.round(h * ratio));
       canvas.style.width = `${w}px`;
