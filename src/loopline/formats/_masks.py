@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from loopline.errors import BadValue
 from loopline.formats._shapes import Fault
 from loopline.kernel import rle
 from loopline.media.pictures import MAX_PIXELS
@@ -48,6 +49,16 @@ class Decoded:
     colour: bool
     palette: bytes
     plain: bool
+
+
+def class_map(data: bytes, of: str) -> IdArray:
+    """The pixel values of a class map as a label row keeps it, (h, w). `of`: whose it is, for the words of BadValue,
+    which is raised where the bytes are no such picture."""
+    try:
+        found: IdArray = np.asarray(decode(data).ids)
+    except Fault as fault:
+        raise BadValue(f"{of}: {fault}") from fault
+    return found
 
 
 def decode(data: bytes) -> Decoded:

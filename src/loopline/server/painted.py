@@ -63,12 +63,8 @@ def _of_object(_: LabelField, number: int, blob: bytes) -> Iterator[_Painted]:
 
 def _of_map(about: LabelField, number: int, blob: bytes) -> Iterator[_Painted]:
     from loopline.formats import _masks  # not at the start: few data sets have class maps
-    from loopline.formats._shapes import Fault
 
-    try:
-        pixels = np.asarray(_masks.decode(blob).ids)
-    except Fault as fault:
-        raise BadValue(f"object {number} of {about.name}: {fault}") from fault
+    pixels = _masks.class_map(blob, f"object {number} of {about.name}")
     known, void = pixel_classes(about, about.classes)
     height, width = pixels.shape
     for value in np.unique(pixels).tolist():

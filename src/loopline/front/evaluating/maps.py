@@ -16,7 +16,6 @@ import pyarrow as pa
 
 from loopline.errors import BadValue
 from loopline.formats import _masks
-from loopline.formats._shapes import Fault
 from loopline.front.evaluating.protocol import Answer, Protocol, Question, by_class, match_rows, options_of, tally
 from loopline.front.evaluating.sides import refuse_unlabelled, two_fields
 from loopline.kernel import rle
@@ -141,10 +140,7 @@ def _map_matches(found: list[tuple[int, int, int | None, float]], iou: float) ->
 def _class_map(
     row: Mapping[str, Any], values: tuple[Mapping[int, int], int | None], one: LabelField, question: Question
 ) -> IntArray:
-    try:
-        pixels = np.asarray(_masks.decode(row["mask"] or b"").ids)
-    except Fault as fault:
-        raise BadValue(f"object {row['id']} of {one.name}: {fault}") from fault
+    pixels = _masks.class_map(row["mask"] or b"", f"object {row['id']} of {one.name}")
     known, void = values
     found, place = np.unique(pixels, return_inverse=True)
     lookup = np.array([known.get(int(v), -1) for v in found], np.int64)
