@@ -6,6 +6,8 @@ import { NO_COLOUR, type PageData, type Place } from "./page";
 import type { Picture } from "./pictures";
 
 export interface TileLook {
+  /** Between tiles. */
+  readonly ground: string;
   readonly empty: string;
   readonly bad: string;
   readonly text: string;
