@@ -38,30 +38,35 @@ function instrument() {
     const sight = grid.getBoundingClientRect();
     return [...grid.querySelectorAll("[role=option]")].map((e) => ({ rect: e.getBoundingClientRect(), sight })).filter(({ rect }) => rect.bottom > sight.top + 8 && rect.top < sight.bottom - 8 && rect.width > 8);
   };
-  // A tile whose middle line has one colour everywhere is blank: pictures have a ramp.
+  // A tile whose middle line has one colour everywhere is blank: pictures have a ramp. So is one without a canvas under it.
   bench.blank = () => {
     const grid = holder();
-    const canvas = grid?.querySelector("canvas");
-    if (!canvas) return -1;
+    if (!grid) return -1;
     const ctx = (bench.copy ??= document.createElement("canvas").getContext("2d", { willReadFrequently: true }));
-    const at = canvas.getBoundingClientRect();
-    const ratio = canvas.width / at.width;
-    if (ctx.canvas.width !== canvas.width || ctx.canvas.height !== canvas.height) Object.assign(ctx.canvas, { width: canvas.width, height: canvas.height });
-    ctx.drawImage(canvas, 0, 0);
-    const pixels = ctx.getImageData(0, 0, canvas.width, canvas.height).data;
+    const canvases = [...grid.querySelectorAll("canvas")].map((canvas) => ({ canvas, at: canvas.getBoundingClientRect(), lines: new Map() }));
+    const lineAt = ({ canvas, at, lines }, y) => {
+      const row = Math.floor((y - at.top) * (canvas.height / at.height));
+      if (!lines.has(row)) {
+        if (ctx.canvas.width !== canvas.width || ctx.canvas.height !== 1) Object.assign(ctx.canvas, { width: canvas.width, height: 1 });
+        ctx.drawImage(canvas, 0, -row);
+        lines.set(row, ctx.getImageData(0, 0, canvas.width, 1).data);
+      }
+      return lines.get(row);
+    };
     let blank = 0;
-    for (const { rect } of bench.tiles()) {
-      const top = Math.max(rect.top, at.top);
-      const bottom = Math.min(rect.bottom, at.bottom);
-      const y = Math.round(((top + bottom) / 2 - at.top) * ratio);
+    for (const { rect, sight } of bench.tiles()) {
+      const y = (Math.max(rect.top, sight.top) + Math.min(rect.bottom, sight.bottom)) / 2;
+      const under = canvases.find(({ at }) => at.top <= y && y < at.bottom);
       let least = 255 * 3;
       let most = 0;
-      for (let i = 2; i < 12; i++) {
-        const x = Math.round((rect.left - at.left + (rect.width * i) / 14) * ratio);
-        const p = (y * canvas.width + x) * 4;
-        const sum = (pixels[p] ?? 0) + (pixels[p + 1] ?? 0) + (pixels[p + 2] ?? 0);
-        least = Math.min(least, sum);
-        most = Math.max(most, sum);
+      if (under) {
+        const pixels = lineAt(under, y);
+        for (let i = 2; i < 12; i++) {
+          const p = 4 * Math.round((rect.left - under.at.left + (rect.width * i) / 14) * (under.canvas.width / under.at.width));
+          const sum = (pixels[p] ?? 0) + (pixels[p + 1] ?? 0) + (pixels[p + 2] ?? 0);
+          least = Math.min(least, sum);
+          most = Math.max(most, sum);
+        }
       }
       if (most - least < 6) blank += 1;
     }

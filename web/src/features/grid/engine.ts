@@ -1,21 +1,18 @@
 /**
- * The grid: one canvas in a layer that stays in sight, and over it transparent elements for who does not see it.
- * Knows nothing of the framework.
+ * The grid: in a layer that stays in sight, a sheet that scrolling moves and that holds the rows of tiles in sight; with
+ * what pointer, wheel and keys do to it. Knows nothing of the framework.
  */
 import type { Rect } from "../labels/draw";
-import { elements } from "./elements";
-import { barHeight, toBar, toContent } from "./scroll";
+import { tileElement } from "./elements";
 import { type Layout, neighbour, rowOf, type Tile, tileAt, tileOf, tilesIn } from "./layout";
-import { surface, type TileState } from "./surface";
+import { rows, type RowsHost, type TileState } from "./rows";
+import { barHeight, toBar, toContent } from "./scroll";
 
-export interface GridHost {
-  /** Draw one tile; the context is clipped to nothing. */
-  draw(ctx: CanvasRenderingContext2D, tile: Tile, at: Rect, state: TileState): void;
+export interface GridHost extends RowsHost {
   /** Stands for what there is to draw of a tile: another one when that changes. */
   content(index: number): unknown;
   /** What is in sight and near it, what is needed first first; called when it changes. */
   sight(near: readonly number[], first: number, last: number): void;
-  name(index: number): string;
   chosen(index: number): boolean;
   /** The focused tile changed. */
   focus(index: number): void;
@@ -24,7 +21,6 @@ export interface GridHost {
   /** Whether a tile changes as the pointer moves over it. */
   scrubs(index: number): boolean;
   marquee(indices: readonly number[], add: boolean): void;
-  ground(): { background: string; accent: string };
 }
 
 export interface Grid {
@@ -48,10 +44,19 @@ const FAST = 2000;
 const SETTLED_MS = 120;
 const FASTEST = 12_000;
 const DRAG = 5;
+/** What lies on the sheet lies relative to a base: a browser's own pixels do not reach to the end of a million rows. */
+const BASE_STEP = 100_000;
 
-export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLElement, canvas: HTMLCanvasElement, list: HTMLElement, host: GridHost): Grid {
-  const ctx = canvas.getContext("2d", { alpha: false });
-  const sheet = ctx && surface(canvas, ctx, EDGE);
+/** `bar` makes the scroll bar, `layer` stays in sight in it, `sheet` in it holds the tiles, `mark` is what a drag marks. */
+export interface GridParts {
+  readonly scroller: HTMLElement;
+  readonly bar: HTMLElement;
+  readonly layer: HTMLElement;
+  readonly sheet: HTMLElement;
+  readonly mark: HTMLElement;
+}
+
+export function createGrid({ scroller, bar, layer, sheet, mark }: GridParts, host: GridHost): Grid {
   let layout: Layout | null = null;
   let top = 0;
   let view = { width: 0, height: 0 };
@@ -63,23 +68,34 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
   let settling: ReturnType<typeof setTimeout> | undefined;
   let before = { top: 0, time: 0 };
   let set = -1;
+  /** The top that the scroll bar shows. */
+  let barAt = 0;
+  let following: ReturnType<typeof setTimeout> | undefined;
   let selecting: { x0: number; y0: number; x1: number; y1: number; add: boolean; live: boolean } | null = null;
-  const over = elements(list, EDGE, host.name, host.chosen);
+  const shown = rows(sheet, EDGE, host);
 
   const content = () => (layout ? layout.height + 2 * EDGE : 0);
   const most = () => Math.max(0, content() - view.height);
 
   function measure(): void {
     view = { width: scroller.clientWidth, height: scroller.clientHeight };
-    sheet?.size(view.width, view.height);
+    shown.size(view.width);
     layer.style.height = `${view.height}px`;
   }
 
   function scrollTo(next: number): void {
     top = Math.min(most(), Math.max(0, next));
+    clearTimeout(following);
+    // To move the bar costs as much as a frame: where it stands for millions of pixels, it follows when that can be seen.
+    if (content() === barHeight(content()) || (Math.abs(top - barAt) / content()) * view.height >= 0.5) moveBar();
+    else following = setTimeout(moveBar, SETTLED_MS);
+    refresh();
+  }
+
+  function moveBar(): void {
+    barAt = top;
     set = Math.round(toBar(top, content(), view.height));
     if (Math.abs(scroller.scrollTop - set) >= 1) scroller.scrollTop = set;
-    refresh();
   }
 
   function refresh(): void {
@@ -87,48 +103,37 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
   }
 
   function redraw(): void {
-    sheet?.forget();
+    shown.forget();
     refresh();
   }
 
   function paint(): void {
     frame = 0;
-    if (!ctx || !sheet) return;
-    const { background, accent } = host.ground();
-    if (selecting?.live) sheet.forget();
+    const ratio = devicePixelRatio || 1;
+    const base = Math.floor(top / BASE_STEP) * BASE_STEP;
+    sheet.style.transform = `translateY(${(Math.round(base * ratio) - Math.round(top * ratio)) / ratio}px)`;
     const tiles = layout ? tilesIn(layout, top - EDGE, top - EDGE + view.height) : [];
     const anyChosen = tiles.some((tile) => host.chosen(tile.index));
-    const stateOf = (tile: Tile, at: Rect): TileState => {
+    const stateOf = (tile: Tile): TileState => {
       const isHovered = tile.index === hovered;
-      const across = isHovered && host.scrubs(tile.index) ? Math.min(1, Math.max(0, (pointerX - at.x) / at.w)) : null;
+      const across = isHovered && host.scrubs(tile.index) ? Math.min(1, Math.max(0, (pointerX - EDGE - tile.x) / tile.w)) : null;
       return { focused: tile.index === focused, chosen: host.chosen(tile.index), hovered: isHovered, anyChosen, across };
     };
-    const anew = sheet.show(
-      tiles,
-      top,
-      background,
-      (tile, at) => ({ content: host.content(tile.index), state: stateOf(tile, at) }),
-      (tile, at, state) => host.draw(ctx, tile, at, state),
-    );
-    if (selecting?.live) {
-      const r = marqueeRect(selecting);
-      ctx.setLineDash([]);
-      ctx.strokeStyle = accent;
-      ctx.lineWidth = 1;
-      ctx.strokeRect(r.x + 0.5, r.y - top + 0.5, r.w, r.h);
-      ctx.globalAlpha = 0.12;
-      ctx.fillStyle = accent;
-      ctx.fillRect(r.x, r.y - top, r.w, r.h);
-      ctx.globalAlpha = 1;
-    }
-    if (layout) over.lay(tiles, anew, top, layout.count);
-    const active = over.id(focused);
-    if (active) scroller.setAttribute("aria-activedescendant", active);
+    shown.show(tiles, base, layout?.count ?? 0, (tile) => ({ content: host.content(tile.index), state: stateOf(tile) }));
+    showMark();
+    if (tiles.some((tile) => tile.index === focused)) scroller.setAttribute("aria-activedescendant", tileElement(focused));
     else scroller.removeAttribute("aria-activedescendant");
     speed = speedNow();
     report(tiles);
     clearTimeout(settling);
     if (Math.abs(speed) >= FAST) settling = setTimeout(settled, SETTLED_MS);
+  }
+
+  function showMark(): void {
+    mark.hidden = !selecting?.live;
+    if (!selecting?.live) return;
+    const { x, y, w, h } = marqueeRect(selecting);
+    Object.assign(mark.style, { transform: `translate(${x}px, ${y - top}px)`, width: `${w}px`, height: `${h}px` });
   }
 
   /** Who stops is not told of in an event: what is in sight comes first again. */
@@ -221,7 +226,7 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
       selecting = { ...selecting, x1: event.clientX - at.left, y1: y + top };
       const rect = marqueeRect(selecting);
       if (rect.w > DRAG || rect.h > DRAG) selecting.live = true;
-      redraw();
+      refresh();
       return;
     }
     const index = under(event)?.index ?? -1;
@@ -237,7 +242,7 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
     dragged = selecting?.live ?? false;
     if (selecting?.live) host.marquee(inside(marqueeRect(selecting)), selecting.add);
     selecting = null;
-    redraw();
+    refresh();
   }
 
   function click(event: MouseEvent): void {
@@ -290,7 +295,9 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
 
   function scrolled(): void {
     if (Math.abs(scroller.scrollTop - set) < 1.5 && content() !== barHeight(content())) return;
+    clearTimeout(following);
     top = Math.min(most(), toContent(scroller.scrollTop, content(), view.height));
+    [barAt, set] = [top, scroller.scrollTop];
     paint();
   }
 
@@ -304,7 +311,7 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
   };
   const sized = new ResizeObserver(() => {
     measure();
-    paint(); // at once: another size of canvas is an empty one
+    paint(); // at once: another width empties the canvases
   });
   sized.observe(scroller);
   scroller.addEventListener("scroll", scrolled, { passive: true });
@@ -325,13 +332,13 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
       const anchor = layout && keepTop ? tilesIn(layout, top - EDGE, top - EDGE + 1)[0]?.index : undefined;
       layout = next;
       reported = "";
-      over.forget();
       bar.style.height = `${barHeight(content())}px`;
       measure();
       if (!keepTop) {
         focused = -1;
         scrollTo(0);
       } else scrollTo(anchor === undefined ? top : (tileOf(next, anchor)?.y ?? 0) + (anchor === 0 ? 0 : EDGE));
+      moveBar();
       redraw();
     },
     redraw,
@@ -343,6 +350,7 @@ export function createGrid(scroller: HTMLElement, bar: HTMLElement, layer: HTMLE
     close() {
       cancelAnimationFrame(frame);
       clearTimeout(settling);
+      clearTimeout(following);
       sized.disconnect();
       scroller.removeEventListener("scroll", scrolled);
       scroller.removeEventListener("wheel", wheel);

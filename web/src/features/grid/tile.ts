@@ -1,9 +1,9 @@
 /** One tile on the canvas: ground, picture, labels, then what the pointer and the selection add. */
 import type { FieldInfo } from "../../api/types";
-import { drawLabels, type LabelStyle, type Rect } from "../labels/draw";
-import type { TileState } from "./surface";
+import { drawLabels, type LabelStyle, type Pen, type Rect } from "../labels/draw";
 import { NO_COLOUR, type PageData, type Place } from "./page";
 import type { Picture } from "./pictures";
+import type { TileState } from "./rows";
 
 export interface TileLook {
   /** Between tiles. */
@@ -69,7 +69,7 @@ export interface TilePicture {
 export const FRAMES = 16;
 
 export function drawTile(
-  ctx: CanvasRenderingContext2D,
+  ctx: Pen,
   at: Rect,
   place: Place | undefined,
   { picture, isCrop, strip }: TilePicture,
@@ -127,7 +127,7 @@ export function drawTile(
   }
 }
 
-function drawReason(ctx: CanvasRenderingContext2D, at: Rect, reason: string, look: TileLook): void {
+function drawReason(ctx: Pen, at: Rect, reason: string, look: TileLook): void {
   ctx.font = look.font;
   ctx.textBaseline = "middle";
   ctx.fillStyle = look.bad;
@@ -150,7 +150,7 @@ export function lengthSays(seconds: number): string {
 }
 
 /** A mark that it plays, and for how long. */
-function drawVideoSign(ctx: CanvasRenderingContext2D, at: Rect, duration: number | undefined, font: string): void {
+function drawVideoSign(ctx: Pen, at: Rect, duration: number | undefined, font: string): void {
   const says = duration !== undefined && Number.isFinite(duration) && at.w > 72 ? lengthSays(duration) : "";
   ctx.font = font;
   const width = 16 + (says ? ctx.measureText(says).width + 5 : 0);
@@ -171,14 +171,14 @@ function drawVideoSign(ctx: CanvasRenderingContext2D, at: Rect, duration: number
 }
 
 /** Where in the video the pointer is. */
-function drawHead(ctx: CanvasRenderingContext2D, at: Rect, across: number): void {
+function drawHead(ctx: Pen, at: Rect, across: number): void {
   ctx.fillStyle = "rgb(8 10 14 / 55%)";
   ctx.fillRect(at.x, at.y + at.h - 4, at.w, 4);
   ctx.fillStyle = "#fff";
   ctx.fillRect(at.x, at.y + at.h - 4, at.w * across, 4);
 }
 
-function drawNotes(ctx: CanvasRenderingContext2D, at: Rect, notes: readonly string[], look: TileLook): void {
+function drawNotes(ctx: Pen, at: Rect, notes: readonly string[], look: TileLook): void {
   const height = 8 + notes.length * 15;
   const shade = ctx.createLinearGradient(0, at.y + at.h - height - 20, 0, at.y + at.h);
   shade.addColorStop(0, "rgb(8 10 14 / 0%)");
@@ -192,7 +192,7 @@ function drawNotes(ctx: CanvasRenderingContext2D, at: Rect, notes: readonly stri
   notes.forEach((note, i) => ctx.fillText(note, at.x + 8, at.y + at.h - height + 10 + i * 15, at.w - 16));
 }
 
-function drawCheck(ctx: CanvasRenderingContext2D, at: Rect, chosen: boolean, look: TileLook): void {
+function drawCheck(ctx: Pen, at: Rect, chosen: boolean, look: TileLook): void {
   const x = at.x + 7;
   const y = at.y + 7;
   ctx.setLineDash([]);

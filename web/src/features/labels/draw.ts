@@ -6,6 +6,9 @@ import type { FieldInfo } from "../../api/types";
 import { type FieldPage, NO_CLASS } from "../grid/page";
 import { classColour, maskColour, NO_CLASS_COLOUR, OUTCOMES } from "./colours";
 
+/** Draws on a canvas, in the page or off it. */
+export type Pen = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
+
 export interface Rect {
   readonly x: number;
   readonly y: number;
@@ -46,7 +49,7 @@ const TAG_REACH = 2.4;
 
 /** `picture`: where the whole picture lies on the canvas, which may reach over the tile; `tile` clips. */
 export function drawLabels(
-  ctx: CanvasRenderingContext2D,
+  ctx: Pen,
   picture: Rect,
   tile: Rect,
   row: number,
@@ -132,7 +135,7 @@ export function boxOf(page: FieldPage, i: number, picture: Rect): Rect | null {
   return { x: picture.x + x0 * sx, y: picture.y + y0 * sy, w: (x1 - x0) * sx, h: (y1 - y0) * sy };
 }
 
-function strokeBox(ctx: CanvasRenderingContext2D, box: Rect, colour: string, dashed: boolean, thin: boolean): void {
+function strokeBox(ctx: Pen, box: Rect, colour: string, dashed: boolean, thin: boolean): void {
   if (!thin) {
     ctx.setLineDash([]);
     ctx.strokeStyle = CASING;
@@ -145,7 +148,7 @@ function strokeBox(ctx: CanvasRenderingContext2D, box: Rect, colour: string, das
   ctx.strokeRect(box.x, box.y, box.w, box.h);
 }
 
-function drawOutline(ctx: CanvasRenderingContext2D, picture: Rect, page: FieldPage, i: number, colour: string, dashed: boolean): void {
+function drawOutline(ctx: Pen, picture: Rect, page: FieldPage, i: number, colour: string, dashed: boolean): void {
   const poly = page.poly;
   if (!poly) return;
   const from = poly.objects[i] ?? 0;
@@ -176,7 +179,7 @@ function drawOutline(ctx: CanvasRenderingContext2D, picture: Rect, page: FieldPa
   ctx.stroke(path);
 }
 
-function drawPoints(ctx: CanvasRenderingContext2D, picture: Rect, page: FieldPage, i: number, info: FieldInfo, colour: string, thin: boolean): void {
+function drawPoints(ctx: Pen, picture: Rect, page: FieldPage, i: number, info: FieldInfo, colour: string, thin: boolean): void {
   const points = page.points;
   if (!points) return;
   const from = points.objects[i] ?? 0;
@@ -226,7 +229,7 @@ function same(a: Tag, b: Tag): boolean {
   return w > 0 && h > 0 && 2 * w * h > Math.min(area(a), area(b));
 }
 
-function drawTags(ctx: CanvasRenderingContext2D, tile: Rect, tags: readonly Tag[], font: string): void {
+function drawTags(ctx: Pen, tile: Rect, tags: readonly Tag[], font: string): void {
   ctx.font = font;
   ctx.textBaseline = "middle";
   const taken: Rect[] = [];
