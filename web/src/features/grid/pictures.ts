@@ -19,7 +19,7 @@ export interface Pictures {
 }
 
 const LIMIT = 128 * 1024 * 1024;
-const BATCH = 48;
+const BATCH = 96;
 const AT_ONCE = 3;
 /** Decoded at once: the rest waits here, where what was scrolled past meanwhile can be left out. */
 const DECODING = 16;
