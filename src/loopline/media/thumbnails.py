@@ -158,11 +158,17 @@ class Thumbnails:
         self._db = db
 
     def get(self, key: str, size: int) -> bytes | None:
+        return self.many([key], size).get(key)
+
+    def many(self, keys: Sequence[str], size: int) -> dict[str, bytes]:
+        """Those of the thumbnails that are kept."""
         with self._lock, contextlib.suppress(sqlite3.Error):
             if self._db is not None:
-                row = self._db.execute("select jpeg from thumb where key = ? and size = ?", (key, size)).fetchone()
-                return bytes(row[0]) if row else None
-        return None
+                marks = ",".join("?" * len(keys))
+                return dict(
+                    self._db.execute(f"select key, jpeg from thumb where size = ? and key in ({marks})", (size, *keys))
+                )
+        return {}
 
     def put(self, key: str, size: int, jpeg: bytes) -> None:
         with self._lock, contextlib.suppress(sqlite3.Error):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -108,33 +108,45 @@ class Pictures:
     def thumbnails(self, ids: Sequence[int], size: int) -> Iterator[bytes]:
         """Records in the order of `ids`: f8 id, u4 length, u1 kind, 3 bytes of nothing, then so many bytes."""
         places = self.references(ids)
-        return self.ahead(partial(self._small, one, places.get(one), size) for one in ids)
+        held = self._kept.many([place.key for place in places.values()], size)
+        return self.ahead(self._small(one, places.get(one), size, held) for one in ids)
 
-    def ahead(self, todo: Iterator[Callable[[], bytes]]) -> Iterator[bytes]:
-        """What some calls give, in their order, a few of them at work at once."""
-        waiting: deque[Future[bytes]] = deque()
+    def ahead(self, todo: Iterator[Callable[[], bytes] | bytes]) -> Iterator[bytes]:
+        """What some calls give, in their order, a few of them at work at once; what is there already comes together."""
+        waiting: deque[Future[bytes] | bytes] = deque()
         try:
             while True:
                 while len(waiting) < _AHEAD and (one := next(todo, None)) is not None:
-                    waiting.append(self._workers.submit(one))
+                    waiting.append(one if isinstance(one, bytes) else self._workers.submit(one))
                 if not waiting:
                     return
-                yield waiting.popleft().result()
+                first = waiting.popleft()
+                there = [first if isinstance(first, bytes) else first.result()]
+                while waiting and (isinstance(first := waiting[0], bytes) or first.done()):
+                    waiting.popleft()
+                    there.append(first if isinstance(first, bytes) else first.result())
+                yield b"".join(there)
         finally:
             for future in waiting:
-                future.cancel()
+                if not isinstance(future, bytes):
+                    future.cancel()
 
-    def _small(self, sample_id: int, place: Reference | None, size: int) -> bytes:
+    def _small(
+        self, sample_id: int, place: Reference | None, size: int, held: Mapping[str, bytes]
+    ) -> Callable[[], bytes] | bytes:
+        """The record of a sample, or what makes it."""
+
         def jpeg() -> bytes:
             if place is None:
                 raise MediaError(f"there is no sample {sample_id}")
-            found = self.thumbnail(place, size)
+            found = held.get(place.key) or self.thumbnail(place, size)
             if sample_id not in self._coloured:
                 self._kept.put_colour(sample_id, mean_colour(found))
                 self._coloured.add(sample_id)
             return found
 
-        return record(sample_id, jpeg)
+        is_there = place is not None and place.key in held and sample_id in self._coloured
+        return record(sample_id, jpeg) if is_there else partial(record, sample_id, jpeg)
 
     def colours(self, ids: Ids) -> npt.NDArray[np.uint32]:
         """Mean colour of each sample whose thumbnail has been made, 0xRRGGBB; NO_COLOUR for others.
