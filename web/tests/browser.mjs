@@ -22,6 +22,8 @@ export async function browser({ width = 1440, height = 900, refusals = false } =
   page.setDefaultTimeout(Number(process.env.PATIENCE_MS ?? 60_000));
   const wrong = [];
   page.on("console", (message) => message.type() === "error" && !(refusals && /status of 4\d\d/.test(message.text())) && wrong.push(`${message.text()} ${message.location().url}`));
+  // The console names the address alone; what was asked tells why it was refused.
+  page.on("response", (answer) => answer.status() >= 400 && !refusals && wrong.push(`${answer.status()} ${answer.url()} to ${answer.request().postData() ?? "no body"}`));
   page.on("pageerror", (error) => wrong.push(error.stack || error.message));
   const close = async () => {
     await context.close();

@@ -12,6 +12,13 @@ import { route } from "./router.svelte";
 /** A grid that shows no picture by then (there is none, or it is not on the screen) is waited for no more. */
 const PATIENCE_MS = 2500;
 
+interface View {
+  readonly dataset: string;
+  readonly spec: ViewSpec | null;
+  readonly key: string;
+}
+const NONE: View = { dataset: "", spec: null, key: "" };
+
 class Current {
   info = $state.raw<DatasetInfo | undefined>(undefined);
   problem = $state.raw<Problem | undefined>(undefined);
@@ -26,14 +33,27 @@ class Current {
   seen = $derived.by(() => this.seenIn === route.link.dataset);
   seenIn = $state("");
 
-  /** What the link asks for, as the wire says it. */
-  spec: ViewSpec | null = $derived.by(() => {
+  /** The epoch that `info` is of. */
+  at = $state(-1);
+  /** Data changed and is being asked for again: until then, nobody asks for what only its newest state has. */
+  behind = $derived(this.at !== doing.epoch);
+
+  /**
+   * What the link asks for, as the wire says it; and what names that for caches: the same key, the same answer. While data
+   * that changed is asked for again both stay as they were: the link may speak of what the state before does not have.
+   */
+  #view: View = $derived.by(() => {
     const info = this.info;
-    if (!info || info.name !== route.link.dataset) return null;
-    return viewSpec(route.link, info, this.pinned);
+    const dataset = route.link.dataset;
+    if (!info || info.name !== dataset) return NONE;
+    if (this.behind && this.#before.dataset === dataset) return this.#before;
+    const spec = viewSpec(route.link, info, this.pinned);
+    this.#before = { dataset, spec, key: `${dataset} ${JSON.stringify(spec)} ${this.at}` };
+    return this.#before;
   });
-  /** Names the view for caches: the same key, the same answer. */
-  key: string = $derived(this.spec ? `${route.link.dataset} ${JSON.stringify(this.spec)} ${doing.epoch}` : "");
+  #before = NONE;
+  spec: ViewSpec | null = $derived(this.#view.spec);
+  key: string = $derived(this.#view.key);
   field = (name: string): FieldInfo | undefined => this.info?.fields.find((field) => field.name === name);
 }
 
@@ -58,12 +78,14 @@ export function followDataset(): void {
       return;
     }
     const stop = new AbortController();
-    once(`dataset ${name} ${doing.epoch}`, () => api.dataset(name)).then(
+    const epoch = doing.epoch;
+    once(`dataset ${name} ${epoch}`, () => api.dataset(name)).then(
       (info) => {
         if (stop.signal.aborted) return;
         current.info = info;
         current.problem = undefined;
         current.pinned = info.snapshot;
+        current.at = epoch;
       },
       (error) => {
         if (stop.signal.aborted || isAbort(error)) return;
