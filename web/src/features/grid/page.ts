@@ -113,7 +113,7 @@ export interface PageStore {
   at(index: number): Place | undefined;
   /** Fetch what is missing from `first` to `last`; give up fetches that nobody wants any more. */
   want(first: number, last: number): void;
-  /** Ids of a range of tiles, fetched if need be. */
+  /** Ids of a range of tiles, fetched if need be, even after `close`. */
   ids(first: number, last: number): Promise<number[]>;
   close(): void;
 }
@@ -130,6 +130,12 @@ export function pageStore(
 ): PageStore {
   const held = lru<number, PageData>(KEPT_PAGES);
   const flying = new Map<number, { stop: AbortController; done: Promise<PageData> }>();
+  /** Pages on their way whose ids somebody waits for: those are not given up, whatever is in sight meanwhile. */
+  const needed = new Set<number>();
+
+  function giveUp(which: (number: number) => boolean): void {
+    for (const [number, { stop }] of flying) if (which(number) && !needed.has(number)) stop.abort();
+  }
 
   function fetchOne(number: number): Promise<PageData> {
     const known = flying.get(number);
@@ -140,15 +146,22 @@ export function pageStore(
     done.then(
       (page) => {
         flying.delete(number);
+        needed.delete(number);
         held.set(number, page, 1);
         arrived();
       },
       (error: unknown) => {
         flying.delete(number);
+        needed.delete(number);
         if (!stop.signal.aborted) failed(error);
       },
     );
     return done;
+  }
+
+  function needOne(number: number): Promise<PageData> {
+    needed.add(number);
+    return fetchOne(number);
   }
 
   return {
@@ -159,15 +172,13 @@ export function pageStore(
     want(first, last) {
       const low = Math.floor(first / PAGE);
       const high = Math.floor(last / PAGE);
-      for (const [number, { stop }] of flying) {
-        if (number < low - 1 || number > high + 1) stop.abort();
-      }
+      giveUp((number) => number < low - 1 || number > high + 1);
       for (let number = low; number <= high; number++) if (!held.has(number)) fetchOne(number).catch(() => {});
     },
     async ids(first, last) {
       const found: number[] = [];
       for (let number = Math.floor(first / PAGE); number <= Math.floor(last / PAGE); number++) {
-        const page = held.get(number) ?? (await fetchOne(number));
+        const page = held.get(number) ?? (await needOne(number));
         for (let row = 0; row < page.rows; row++) {
           const index = number * PAGE + row;
           if (index >= first && index <= last) found.push(tileId({ page, row }));
@@ -176,7 +187,7 @@ export function pageStore(
       return found;
     },
     close() {
-      for (const { stop } of flying.values()) stop.abort();
+      giveUp(() => true);
     },
   };
 }

@@ -50,6 +50,17 @@ describe("the store of pages", () => {
     expect(signals[1]?.aborted).toBe(true);
     expect(signals.at(-1)?.aborted).toBe(false);
   });
+
+  it("gives ids that somebody waits for, whatever is in sight meanwhile and after it is closed", async () => {
+    const asked: { give: (page: PageData) => void; signal: AbortSignal }[] = [];
+    const store = pageStore(3000, (_, __, signal) => new Promise<PageData>((give) => asked.push({ give, signal })), () => {}, () => {});
+    const ids = store.ids(257, 258);
+    store.want(2600, 2700);
+    store.close();
+    expect(asked.map(({ signal }) => signal.aborted)).toEqual([false, true]);
+    asked[0]?.give(page(Array.from({ length: 256 }, (_, i) => 1000 + i)));
+    expect(await ids).toEqual([1001, 1002]);
+  });
 });
 
 describe("a mask", () => {
