@@ -34,10 +34,12 @@ def app(name: str | None, host: str, port: int | None, no_browser: bool, token: 
     from loopline.server.serve import Server, forward_line, open_browser, page_path
 
     place = locate(name) if name else None
-    # The browser starts while a data set in a folder is opened; what may not be there is opened first.
-    is_here = isinstance(place, FolderLocation) and place.exists()
-    given = [ll.open(name)] if name and not is_here else []
-    server = Server(given, host=host, port=port, token=token, path=page_path(place.name if place else None))
+    # A data set in a folder is opened while browser and server start; what may not be there is opened first.
+    folder = place.folder if isinstance(place, FolderLocation) and place.exists() else None
+    given = [ll.open(name)] if name and folder is None else []
+    server = Server(
+        given, folder=folder, host=host, port=port, token=token, path=page_path(place.name if place else None)
+    )
     address = server.address
     if as_json:
         _render.document({"url": address.url, "host": address.host, "port": address.port, "token": address.token})
@@ -48,6 +50,4 @@ def app(name: str | None, host: str, port: int | None, no_browser: bool, token: 
             _render.note(f"From the machine that you sit at:  {forward}", err=False)
     if not no_browser and not as_json:
         open_browser(address.url)
-    if name and is_here:
-        server.library.add(ll.open(name))
     server.run()

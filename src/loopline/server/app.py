@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import msgspec
 from litestar import Litestar
@@ -18,6 +18,7 @@ from litestar.types import ASGIApp
 
 from loopline import __version__
 from loopline.server import problems
+from loopline.server.entrance import Entrance
 from loopline.server.library import Library
 from loopline.server.routes import (
     advise,
@@ -29,7 +30,6 @@ from loopline.server.routes import (
     measure,
     near,
     operate,
-    page,
     parts,
     runs,
     shorts,
@@ -41,18 +41,20 @@ from loopline.server.shelf import Shelf
 
 def make_app(library: Library, rules: Rules | None = None, *, workers: int | None = None) -> ASGIApp:
     """The app over some data sets, behind the gate of `rules` (default: this machine alone, no token)."""
-    return Gate(inner_app(library, workers=workers), rules or Rules())
+    interface: Future[ASGIApp] = Future()
+    interface.set_result(inner_app(library, workers=workers))
+    return Gate(Entrance(interface), rules or Rules())
 
 
 def inner_app(library: Library, *, workers: int | None = None) -> Litestar:
-    """The app without its gate; its OpenAPI schema is `inner_app(library).openapi_schema`."""
+    """The interface without its gate; its OpenAPI schema is `inner_app(library).openapi_schema`."""
     _settle(msgspec.Struct)
     shelf = Shelf(library, ThreadPoolExecutor(workers or min(8, (os.cpu_count() or 2) + 1), "loopline-media"))
 
     def the_shelf() -> Shelf:
         return shelf
 
-    areas = (advise, browse, change, cross, cuts, history, measure, near, operate, parts, runs, shorts, work, page)
+    areas = (advise, browse, change, cross, cuts, history, measure, near, operate, parts, runs, shorts, work)
     routes = [route for area in areas for route in area.ROUTES]
     for route in routes:  # Litestar itself loses the docstring where two methods share a path
         if isinstance(route, HTTPRouteHandler):

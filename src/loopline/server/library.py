@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -33,6 +33,7 @@ class Shown:
     ready: Ready
     words: WordSearch
     infos: dict[int, Info] = field(default_factory=dict, repr=False, compare=False)
+    counting: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def info(self, snapshot: int | None = None) -> Info:
         """Counts of a snapshot; None: the newest. Counted once: at ten million objects it takes a second.
@@ -40,14 +41,15 @@ class Shown:
         Its names of versions are those of the moment of counting, for a version can be named later.
         """
         at = self.at(snapshot)
-        found = self.infos.get(at)
-        if found is None:
-            found = (self.dataset if snapshot is None else self.dataset.at(snapshot)).info()
-            # A few are enough: those before and after an edit, and one that is compared with.
-            for old in sorted(self.infos)[:-7]:
-                self.infos.pop(old, None)
-            self.infos[found.snapshot] = found
-        return found
+        with self.counting:  # one counts for all who ask at the same time
+            found = self.infos.get(at)
+            if found is None:
+                found = (self.dataset if snapshot is None else self.dataset.at(snapshot)).info()
+                # A few are enough: those before and after an edit, and one that is compared with.
+                for old in sorted(self.infos)[:-7]:
+                    self.infos.pop(old, None)
+                self.infos[found.snapshot] = found
+            return found
 
     @property
     def lake(self) -> Lake:
@@ -62,6 +64,10 @@ class Shown:
 
     def ask(self, spec: ViewSpec) -> Asked:
         return ask(self.resident, spec, self.words)
+
+
+def _aspects(shown: Shown) -> object:
+    return shown.resident.aspects(shown.at(None))
 
 
 class Library:
@@ -82,14 +88,12 @@ class Library:
     def warm(self) -> None:
         """Read what the first page of each given data set needs, in threads of their own: none waits for it."""
         for name in self._given:
-            threading.Thread(target=self._warm, args=(name,), name="loopline-warm", daemon=True).start()
+            for read in (Shown.info, _aspects):
+                threading.Thread(target=self._warm, args=(name, read), name="loopline-warm", daemon=True).start()
 
-    def _warm(self, name: str) -> None:
+    def _warm(self, name: str, read: Callable[[Shown], object]) -> None:
         with suppress(LooplineError, duckdb.Error):  # a page that asks for it says what is wrong
-            shown = self.get(name)
-            at = shown.at(None)
-            shown.info()
-            shown.resident.aspects(at)
+            read(self.get(name))
 
     def names(self) -> list[str]:
         found = list_datasets() if self._home else []

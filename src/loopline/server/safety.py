@@ -100,7 +100,7 @@ class Gate:
 
         refusal = self._refusal(scope, headers)
         if refusal is not None:
-            await _say(marked, refusal)
+            await say(marked, refusal)
             return
         if self._rules.token is not None:
             given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
@@ -111,7 +111,7 @@ class Gate:
                 _bearer(headers.one("authorization"))
             ):
                 hint = "open the link that `loopline app` printed; it ends in ?token=…"
-                await _say(
+                await say(
                     marked,
                     Problem("loopline:NoToken", "Token needed", 401, "this server asks for its token", hint=hint),
                 )
@@ -221,7 +221,8 @@ def _limited(receive: Receive) -> Receive:
     return counted
 
 
-async def _say(send: Send, problem: Problem) -> None:
+async def say(send: Send, problem: Problem) -> None:
+    """Answer with a problem document."""
     body = msgspec.json.encode(problem)
     headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})

@@ -8,9 +8,11 @@ import threading
 import time
 import webbrowser
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -18,6 +20,7 @@ from loopline.errors import LooplineError, MissingDependency
 
 if TYPE_CHECKING:
     import uvicorn
+    from litestar.types import ASGIApp
 
     from loopline.front.dataset import Dataset
     from loopline.server.library import Library
@@ -92,14 +95,15 @@ def bound_socket(host: str, port: int | None) -> socket.socket:
 class Server:
     """A running app. `run` blocks; `start` runs it in a thread. Closed by `close`.
 
-    It listens from the first line on, and loads the app in `run` or `start`: a browser that comes at once starts
-    meanwhile, and waits for its first answer.
+    It listens from the first line on. `run` and `start` answer with the page at once, and load what is behind it in
+    threads, the data set of `folder` too: a browser that comes at once loads the page meanwhile.
     """
 
     def __init__(
         self,
         given: Sequence[Dataset] = (),
         *,
+        folder: Path | None = None,
         host: str = "127.0.0.1",
         port: int | None = None,
         token: str | None = None,
@@ -116,7 +120,7 @@ class Server:
         self._socket = bound_socket(host, port)
         self._socket.listen(_WAITING)
         self.address = Address(host, self._socket.getsockname()[1], asked, path)
-        self._given, self._home = given, home
+        self._given, self._folder, self._home = given, folder, home
         self._rules = Rules(asked, frozenset() if local else frozenset(_names_of(host)))
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -129,26 +133,34 @@ class Server:
         return Library(self._given, home=self._home)
 
     def run(self) -> None:
-        """Serve until interrupted."""
-        self._made().run(sockets=[self._socket])
+        """Serve until interrupted. Raises what went wrong when the data set or the app was loaded."""
+        server, interface = self._made()
+        server.run(sockets=[self._socket])
+        if interface.done():
+            interface.result()
 
     def start(self) -> Server:
-        """Serve in a thread; back once it answers."""
-        server = self._made()
+        """Serve in a thread; back once all of it answers. Raises as `run`."""
+        server, interface = self._made()
         self._thread = threading.Thread(target=server.run, kwargs={"sockets": [self._socket]}, daemon=True)
         self._thread.start()
         while not server.started and self._thread.is_alive():
             time.sleep(0.005)
+        interface.result()
         return self
 
-    def _made(self) -> uvicorn.Server:
-        self.library.warm()
+    def _made(self) -> tuple[uvicorn.Server, Future[ASGIApp]]:
+        """The server, and what it is loading."""
         import uvicorn
 
-        from loopline.server.app import make_app
+        from loopline.server.entrance import Entrance
+        from loopline.server.safety import Gate
 
+        alone = ThreadPoolExecutor(1, "loopline-load")
+        interface = alone.submit(self._load)
+        alone.shutdown(wait=False)
         config = uvicorn.Config(
-            make_app(self.library, self._rules),
+            Gate(Entrance(interface), self._rules),
             log_level="warning",
             access_log=False,
             lifespan="on",
@@ -159,7 +171,26 @@ class Server:
             proxy_headers=False,
         )
         self._server = uvicorn.Server(config)
-        return self._server
+        interface.add_done_callback(lambda loaded: self.close() if loaded.exception() else None)
+        return self._server, interface
+
+    def _load(self) -> ASGIApp:
+        """The interface. What it and opening a data set need alike is loaded first, then both at once."""
+        library = self.library
+        with ThreadPoolExecutor(1, "loopline-open") as beside:
+            opened = beside.submit(self._open, library)
+            from loopline.server.app import inner_app
+
+            interface = inner_app(library)
+            opened.result()
+        return interface
+
+    def _open(self, library: Library) -> None:
+        if self._folder is not None:
+            from loopline.front.opening import open_dataset
+
+            library.add(open_dataset(self._folder))
+        library.warm()
 
     def close(self) -> None:
         if self._server is not None:
