@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import mimetypes
 from concurrent.futures import Future
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -81,6 +82,12 @@ def page_answer(path: str, static: Path) -> tuple[bytes, str, str] | Problem:
 
 def _files(static: Path) -> dict[str, Path]:
     """Every file of the built app by its path in a URL. A request is looked up here, never joined to a path."""
+    return _listed(static, tuple(part.stat().st_mtime_ns for part in (static, static / "assets") if part.is_dir()))
+
+
+@lru_cache(maxsize=4)
+def _listed(static: Path, _: tuple[int, ...]) -> dict[str, Path]:
+    """Until it is built again, when its folders are others."""
     return {file.relative_to(static).as_posix(): file for file in static.rglob("*") if file.is_file()}
 
 

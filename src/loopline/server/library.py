@@ -120,7 +120,7 @@ class Library:
             if name not in names:
                 self._shown.pop(name, None)
                 raise DatasetNotFound(f'no data set "{name}"', hint=near(name, names))
-            dataset = self._given.get(name) or open_dataset(name)
+            dataset = open_dataset(name) if given is None else given  # an empty one is false
             if known is None or known.lake is not dataset.lake:
                 kept = KeptApart(self._kept)
                 resident = Resident(dataset.lake, kept)
