@@ -170,9 +170,13 @@ class Server:
             timeout_graceful_shutdown=2,
             proxy_headers=False,
         )
-        self._server = uvicorn.Server(config)
-        interface.add_done_callback(lambda loaded: self.close() if loaded.exception() else None)
-        return self._server, interface
+        server = self._server = uvicorn.Server(config)
+
+        def end_without(loaded: Future[ASGIApp]) -> None:
+            server.should_exit = server.should_exit or loaded.exception() is not None
+
+        interface.add_done_callback(end_without)
+        return server, interface
 
     def _load(self) -> ASGIApp:
         """The interface. What it and opening a data set need alike is loaded first, then both at once."""
