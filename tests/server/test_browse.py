@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import loopline as ll
 from loopline.server.app import make_app
 from loopline.server.drawn import share
 from loopline.server.library import Library
-from loopline.server.pictures import ERROR, PICTURE, read_records
+from loopline.server.pictures import ERROR, PICTURE, Pictures, read_records
 from loopline.server.safety import Rules
 from tests.server.conftest import SAMPLES, Browser
 
@@ -254,6 +255,18 @@ def test_thumbnails_come_in_the_order_asked_for_and_faults_do_not_end_the_stream
     assert [i for i, _, _ in records] == wanted
     assert [kind for _, kind, _ in records] == [PICTURE, ERROR, ERROR, PICTURE]
     assert b"not a picture or video" in records[1][2]
+
+
+def test_thumbnails_that_are_kept_come_many_to_a_chunk_and_in_order(ds: ll.Dataset) -> None:
+    ids = ds.view().ids().tolist()[::-1]
+    with ThreadPoolExecutor(2) as workers:
+        pictures = Pictures(Library([ds]).get(ds.name), workers)
+        first = read_records(b"".join(pictures.thumbnails(ids, 256)))
+        again = list(pictures.thumbnails(ids, 256))
+        pictures.close()
+    assert [one for one, *_ in first] == ids
+    assert read_records(b"".join(again)) == first
+    assert len(again) <= len(ids) / 8
 
 
 def test_media_answers_to_ranges(ds: ll.Dataset, browser: Browser) -> None:

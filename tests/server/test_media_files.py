@@ -100,6 +100,17 @@ def test_thumbnails_are_kept_up_to_a_size_and_the_oldest_go(tmp_path: Path) -> N
     again.close()
 
 
+def test_thumbnails_are_found_many_at_once(tmp_path: Path) -> None:
+    kept = Thumbnails(tmp_path / "t.sqlite")
+    for key in "abc":
+        kept.put(key, 128, key.encode())
+    kept.put("b", 256, b"large")
+    assert kept.many(["c", "a", "none"], 128) == {"a": b"a", "c": b"c"}
+    assert kept.many(["a", "b"], 256) == {"b": b"large"}
+    assert kept.many([], 128) == {}
+    kept.close()
+
+
 def test_a_damaged_cache_is_begun_anew(tmp_path: Path) -> None:
     (tmp_path / "t.sqlite").write_bytes(b"nonsense" * 1000)
     kept = Thumbnails(tmp_path / "t.sqlite")
