@@ -3,6 +3,7 @@ import type { Frame } from "../../api/frame";
 import type { FieldInfo } from "../../api/types";
 import { lru } from "../../lib/lru";
 import { partColour } from "../labels/colours";
+import { partsOf } from "../labels/parts";
 
 export const SIDE = 256;
 
@@ -36,7 +37,7 @@ export function maskAlpha(counts: Uint32Array, height: number, width: number): {
 }
 
 /** The mask of an object, or that of one class of a class map. */
-interface Part {
+interface Painted {
   readonly cls: number;
   readonly alpha: Uint8Array;
   readonly width: number;
@@ -51,7 +52,7 @@ export interface Masks {
 
 export function masks(fetch: (field: string, ids: readonly number[]) => Promise<Frame>, arrived: () => void): Masks {
   const held = lru<string, { canvas: HTMLCanvasElement; colour: string | null }>(64 * 1024 * 1024);
-  const raw = lru<string, readonly Part[]>(64 * 1024 * 1024);
+  const raw = lru<string, readonly Painted[]>(64 * 1024 * 1024);
   const asked = new Set<string>();
   return {
     get(field, id, colour) {
@@ -74,20 +75,12 @@ export function masks(fetch: (field: string, ids: readonly number[]) => Promise<
       for (const id of missing) asked.add(`${field}/${id}`);
       fetch(field, missing).then(
         (frame) => {
-          const id = frame.columns.get("id");
-          const cls = frame.columns.get("class");
-          const height = frame.columns.get("height");
-          const width = frame.columns.get("width");
-          const offsets = frame.columns.get("offsets");
-          const counts = frame.columns.get("counts");
-          if (!id || !cls || !height || !width || !offsets || !(counts instanceof Uint32Array)) return;
-          const found = new Map<number, Part[]>();
-          id.forEach((one, i) => {
-            const mask = maskAlpha(counts.subarray(offsets[i], offsets[i + 1]), height[i] ?? 0, width[i] ?? 0);
-            const parts = found.get(one) ?? [];
-            parts.push({ ...mask, cls: cls[i] ?? 0 });
-            found.set(one, parts);
-          });
+          const found = new Map<number, Painted[]>();
+          for (const { id, cls, height, width, counts } of partsOf(frame)) {
+            const parts = found.get(id) ?? [];
+            parts.push({ ...maskAlpha(counts, height, width), cls });
+            found.set(id, parts);
+          }
           for (const [one, parts] of found) raw.set(`${field}/${one}`, parts, parts.reduce((sum, part) => sum + part.alpha.length, 0));
           arrived();
         },
@@ -101,7 +94,7 @@ function sheet(width: number, height: number): HTMLCanvasElement {
   return Object.assign(document.createElement("canvas"), { width, height });
 }
 
-function painted(part: Part, colour: string): HTMLCanvasElement {
+function painted(part: Painted, colour: string): HTMLCanvasElement {
   const canvas = sheet(part.width, part.height);
   const ctx = canvas.getContext("2d");
   if (!ctx) return canvas;

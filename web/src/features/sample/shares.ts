@@ -1,5 +1,6 @@
 /** Of a class map: which classes are on it, and how much of the picture each takes. */
 import type { Frame } from "../../api/frame";
+import { partsOf } from "../labels/parts";
 
 export interface Share {
   readonly cls: number;
@@ -7,20 +8,15 @@ export interface Share {
   readonly share: number;
 }
 
-/** From run lengths down the columns, zeros first; the largest share first. */
+/** The largest share first. */
 export function sharesOf(frame: Frame): Share[] {
-  const { columns } = frame;
-  const [cls, height, width, offsets, counts] = ["class", "height", "width", "offsets", "counts"].map((name) => columns.get(name));
-  if (!cls || !height || !width || !offsets || !counts) return [];
   const pixels = new Map<number, number>();
   const sizes = new Map<number, number>();
-  const ids = columns.get("id");
-  for (let i = 0; i < cls.length; i++) {
+  for (const { id, cls, height, width, counts } of partsOf(frame)) {
     let on = 0;
-    for (let run = Number(offsets[i]) + 1; run < Number(offsets[i + 1]); run += 2) on += Number(counts[run]);
-    const one = Number(cls[i]);
-    pixels.set(one, (pixels.get(one) ?? 0) + on);
-    sizes.set(Number(ids?.[i]), Number(height[i]) * Number(width[i]));
+    for (let run = 1; run < counts.length; run += 2) on += counts[run] ?? 0;
+    pixels.set(cls, (pixels.get(cls) ?? 0) + on);
+    sizes.set(id, height * width);
   }
   const whole = [...sizes.values()].reduce((sum, size) => sum + size, 0);
   return [...pixels].map(([one, on]) => ({ cls: one, share: whole ? on / whole : 0 })).sort((a, b) => b.share - a.share);
