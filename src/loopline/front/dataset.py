@@ -33,6 +33,7 @@ from loopline.store.vectors import Embedding, Ids, Matrix
 from loopline.store.versions import LogEntry, Version, VersionLike
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
     import polars as pl
     import pyarrow as pa
@@ -104,19 +105,22 @@ class Dataset:
     def info(self) -> Info:
         schema = self.schema
         at = self.snapshot
-        with self._lake.reading() as con:
+        read = {name: self._lake.table(name, at) for name in ("samples", "tag", *(f.table for f in schema.fields))}
 
+        def look(con: duckdb.DuckDBPyConnection) -> tuple[dict[str, int], dict[str, int]]:
             def count(table: str) -> int:
-                row = con.execute(f"SELECT count(*) FROM {self._lake.table(table, at)}").fetchone()
+                row = con.execute(f"SELECT count(*) FROM {read[table]}").fetchone()
                 return int(row[0]) if row else 0
 
-            tag_rows = con.execute(
-                f"SELECT tag, count(*) FROM {self._lake.table('tag', at)} WHERE owner = 'sample' GROUP BY 1 ORDER BY 2 DESC, 1"
+            tags = con.execute(
+                f"SELECT tag, count(*) FROM {read['tag']} WHERE owner = 'sample' GROUP BY 1 ORDER BY 2 DESC, 1"
             ).fetchall()
-            objects = {f.name: count(f.table) for f in schema.fields}
-            samples = count("samples")
+            return {table: count(table) for table in read if table != "tag"}, dict(tags)
+
+        counts, tags = self._lake.look(look)
+        objects = {f.name: counts[f.table] for f in schema.fields}
         names = tuple(v.name for v in self.versions())
-        return Info(self.name, str(self._lake.location), at, samples, objects, dict(tag_rows), names, schema)
+        return Info(self.name, str(self._lake.location), at, counts["samples"], objects, tags, names, schema)
 
     @property
     def find(self) -> Find:

@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 
 from loopline.kernel.exchange import Page
 from loopline.query import run
-from loopline.query.compile import SAMPLE_OWNER, Rows, Statement, condition_sql, quoted, settled_sql
+from loopline.query.compile import SAMPLE_OWNER, Rows, Statement, condition_sql, settled_sql
 from loopline.query.engine import Engine
 from loopline.query.plan import Plan
+from loopline.store.sql import quoted
 
 if TYPE_CHECKING:
     import duckdb

@@ -17,6 +17,7 @@ from loopline.query import bound
 from loopline.query.bound import Aggregate, Bound, Type, Value
 from loopline.query.functions import FUNCTIONS, SEVERAL
 from loopline.query.planes import Planes, inside, no_planes
+from loopline.store.sql import quoted
 
 MAX_SQL: Final = 1_000_000
 """Characters of SQL for one expression. Some operators repeat an operand, so nesting them grows the text fast."""
@@ -214,10 +215,6 @@ class Rows:
             yield
         finally:
             self.is_joining = before
-
-
-def quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _from(statement: Statement, table: str) -> str:

@@ -17,7 +17,7 @@ from litestar.plugins.core import MsgspecDIPlugin
 from litestar.types import ASGIApp
 
 from loopline import __version__
-from loopline.server import problems
+from loopline.server import refusals
 from loopline.server.entrance import Entrance
 from loopline.server.library import Library
 from loopline.server.routes import (
@@ -62,7 +62,7 @@ def inner_app(library: Library, *, workers: int | None = None) -> Litestar:
     return _Plain(
         route_handlers=routes,
         dependencies={"shelf": Provide(the_shelf, sync_to_thread=False)},
-        exception_handlers=problems.HANDLERS,
+        exception_handlers=refusals.HANDLERS,
         on_shutdown=[shelf.close],
         request_max_body_size=MAX_BODY,
         openapi_config=OpenAPIConfig(

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from loopline.errors import BadValue
+from loopline.server.arrays import Ids
 from loopline.server.library import Shown
-from loopline.server.resident import Ids
 from loopline.server.wire import Changed, Scalar, Selection
 from loopline.store import edits, reverting, tags, versions
 from loopline.store.lake import current_author

@@ -7,7 +7,8 @@ import dataclasses
 import numpy as np
 
 from loopline.errors import BadValue
-from loopline.server.resident import Codes, Ids
+from loopline.server.arrays import Ids
+from loopline.server.resident import Codes
 from loopline.server.views import Asked
 from loopline.server.wire import Axis, Control, Cross
 

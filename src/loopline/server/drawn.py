@@ -15,8 +15,10 @@ import pyarrow.compute as pc
 from loopline.kernel.schema import LabelField
 from loopline.query import run
 from loopline.query.plan import Plan
-from loopline.server.resident import Ids, ObjectRows
+from loopline.server.arrays import Doubles, Ids, as_array, as_doubles, id_column
+from loopline.server.resident import ObjectRows
 from loopline.store.lake import Lake
+from loopline.store.sql import literal
 
 NO_CLASS: Final = 65_535
 FULL: Final = 65_535.0
@@ -26,7 +28,6 @@ SHAPES: Final = ("points", "polygons", "keypoints")
 _OTHERS: Final = ("frame", "value")
 _BATCH: Final = 500_000
 
-Doubles = npt.NDArray[np.float64]
 Shares = npt.NDArray[np.uint16]
 
 
@@ -87,23 +88,24 @@ class DrawnObjects:
 def read_samples(lake: Lake, plan: Plan, ids: Ids, *, among: bool) -> DrawnSamples:
     """The samples with these ids, in their order. `among`: there are more, so that they are looked up by id."""
     column = plan.rows.sample_column
-    names = ("width", "height", "media", "path", "duration_s")
-    sql = plan.select([f"{plan.key} AS id", *(f"{column(name)} AS {name}" for name in names)], ordered=False)
+    listed = [f"{column(name)} AS {name}" for name in ("width", "height", "duration_s")]
+    listed += [f"{column('media')} = 'video' AS video", f"coalesce({column('path')}, '') AS path"]
+    sql = plan.select([f"{plan.key} AS id", *listed], ordered=False)
     if among:
         sql = f"SELECT * FROM ({sql}) WHERE {ids_in('id', ids)}"
     table = run.table(lake, plan.statement, sql)
-    if not np.array_equal(table["id"].to_numpy(), ids):
-        table = table.take(pc.index_in(pa.array(ids), table["id"].combine_chunks()))
-    paths = table["path"].combine_chunks().fill_null("").cast(pa.large_string())
+    if not np.array_equal(as_array(table["id"]), ids):
+        table = table.take(pc.index_in(id_column(ids), table["id"].combine_chunks()))
+    paths = table["path"].combine_chunks().cast(pa.large_string())
     starts = np.frombuffer(paths.buffers()[1], np.int64)[: len(paths) + 1] if len(paths) else np.zeros(1, np.int64)
     held = paths.buffers()[2] if len(paths) else None
     return DrawnSamples(
         _whole(table["width"]),
         _whole(table["height"]),
-        np.asarray(table["media"].to_numpy(zero_copy_only=False) == "video", np.uint8),
+        as_array(table["video"]).astype(np.uint8),
         np.frombuffer(held, np.uint8).copy() if held is not None else np.zeros(0, np.uint8),
         starts.copy(),
-        numbers(table["duration_s"]).astype(np.float32) if table["duration_s"].null_count < len(table) else None,
+        as_doubles(table["duration_s"]).astype(np.float32) if table["duration_s"].null_count < len(table) else None,
     )
 
 
@@ -113,10 +115,10 @@ def read_objects(
     """Every object of a field, read in batches of bounded size; None where `go_on` says to give up."""
     own = field.columns()
     column = plan.rows.object_column
-    classes = plan.statement.bind(list(field.classes) or [""])
+    classes = ", ".join(map(literal, field.classes))
     listed = [
         f"{plan.key} AS id",
-        f"CAST(coalesce(list_position({classes}, {column('label')}) - 1, {NO_CLASS}) AS USMALLINT) AS class_code",
+        f"CAST(coalesce(list_position([{classes}]::VARCHAR[], {column('label')}) - 1, {NO_CLASS}) AS USMALLINT) AS class_code",
         f"CAST({column('score')} AS FLOAT) AS score",
     ]
     has_box = "x" in own
@@ -134,20 +136,30 @@ def read_objects(
     for batch in run.batches(lake, plan.statement, plan.select(listed, ordered=False), _BATCH):
         if not go_on():
             return None
-        table = pa.table(batch)
-        at = rows.of(table["id"].to_numpy())
+        table = pa.Table.from_batches([batch])
+        at = rows.of(as_array(table["id"]))
         there = at >= 0
         if not there.all():
             table, at = table.filter(pa.array(there)), at[there]
-        code[at] = table["class_code"].to_numpy()
-        score[at] = numbers(table["score"])
+        code[at] = as_array(table["class_code"])
+        score[at] = as_doubles(table["score"])
         if box is not None:
             owner = rows.sample_row[at]
             box[at] = corners(table, samples.width[owner].astype(np.float64), samples.height[owner].astype(np.float64))
         if mask is not None:
-            mask[at] = table["has_mask"].to_numpy()
-        is_simple = is_simple and not table["has_more"].to_numpy().any()
+            mask[at] = as_array(table["has_mask"])
+        is_simple = is_simple and not as_array(table["has_more"]).any()
     return DrawnObjects(code, score, box, mask if mask is not None and mask.any() else None, is_simple)
+
+
+def class_codes(field: LabelField, labels: pa.ChunkedArray) -> npt.NDArray[np.uint16]:
+    """Place of each label in the field's classes."""
+    place = {name: at for at, name in enumerate(field.classes)}
+    encoded = labels.combine_chunks().dictionary_encode()
+    code_of = np.array([*(place.get(name, NO_CLASS) for name in encoded.dictionary.to_pylist()), NO_CLASS], np.uint16)
+    at = as_doubles(pa.chunked_array([encoded.indices]))
+    found: npt.NDArray[np.uint16] = code_of[np.where(np.isnan(at), -1, at).astype(np.int64)]
+    return found
 
 
 def ids_in(column: str, ids: Ids) -> str:
@@ -157,7 +169,7 @@ def ids_in(column: str, ids: Ids) -> str:
 
 def corners(table: pa.Table, wide: Doubles, high: Doubles) -> Shares:
     """(n, 4) from columns x, y, w, h in pixels."""
-    x, y, w, h = (numbers(table[name]) for name in ("x", "y", "w", "h"))
+    x, y, w, h = (as_doubles(table[name]) for name in ("x", "y", "w", "h"))
     return np.column_stack((share(x, wide), share(y, high), share(x + w, wide), share(y + h, high)))
 
 
@@ -167,12 +179,6 @@ def share(place: Doubles, side: Doubles) -> Shares:
         part = np.rint(place / side * FULL)
     found: Shares = np.clip(np.nan_to_num(part), 0, FULL).astype(np.uint16)
     return found
-
-
-def numbers(column: pa.ChunkedArray) -> Doubles:
-    """As doubles, a missing one as NaN."""
-    values: Doubles = column.cast(pa.float64()).to_numpy()
-    return values
 
 
 def spans(starts: Ids, rows: Ids) -> tuple[Ids, Ids]:
@@ -189,4 +195,4 @@ def spans(starts: Ids, rows: Ids) -> tuple[Ids, Ids]:
 
 
 def _whole(column: pa.ChunkedArray) -> npt.NDArray[np.uint32]:
-    return np.nan_to_num(numbers(column)).astype(np.uint32)
+    return np.nan_to_num(as_doubles(column)).astype(np.uint32)

@@ -7,8 +7,9 @@ from typing import Literal, cast
 import numpy as np
 
 from loopline.errors import LooplineError
+from loopline.server.arrays import Ids
 from loopline.server.problems import problem_of
-from loopline.server.resident import Codes, Ids
+from loopline.server.resident import Codes
 from loopline.server.views import Asked
 from loopline.server.wire import Control, Facet, Layers
 

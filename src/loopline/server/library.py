@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -66,10 +66,6 @@ class Shown:
         return ask(self.resident, spec, self.words)
 
 
-def _aspects(shown: Shown) -> object:
-    return shown.resident.aspects(shown.at(None))
-
-
 class Library:
     """Data sets by name. A name from a request is looked up, never used as a path. Shared by threads."""
 
@@ -86,14 +82,15 @@ class Library:
             self._given[dataset.name] = dataset
 
     def warm(self) -> None:
-        """Read what the first page of each given data set needs, in threads of their own: none waits for it."""
+        """Read what the first page of each given data set needs, in a thread of its own: none waits for it."""
         for name in self._given:
-            for read in (Shown.info, _aspects):
-                threading.Thread(target=self._warm, args=(name, read), name="loopline-warm", daemon=True).start()
+            threading.Thread(target=self._warm, args=(name,), name="loopline-warm", daemon=True).start()
 
-    def _warm(self, name: str, read: Callable[[Shown], object]) -> None:
+    def _warm(self, name: str) -> None:
         with suppress(LooplineError, duckdb.Error):  # a page that asks for it says what is wrong
-            read(self.get(name))
+            shown = self.get(name)
+            shown.info()
+            shown.resident.aspects(shown.at(None))
 
     def names(self) -> list[str]:
         found = list_datasets() if self._home else []

@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from loopline.errors import QueryError
 from loopline.kernel.schema import GEOMETRIC, LabelField
 from loopline.query import run
-from loopline.query.compile import quoted
-from loopline.server.drawn import NO_CLASS, Doubles, DrawnSamples, corners, ids_in, numbers, share, spans
+from loopline.server.arrays import Doubles, Ids, as_array, as_doubles, id_column
+from loopline.server.drawn import DrawnSamples, class_codes, corners, ids_in, share, spans
 from loopline.server.frames import Column, frame
 from loopline.server.library import Shown
-from loopline.server.resident import Ids
 from loopline.server.views import Asked
+from loopline.store.sql import quoted
 
 _DRAWN: Final = (
     "id",
@@ -121,7 +120,7 @@ def _field(
         ids = objects.ids[at]
         where = ids_in("id", ids) if asked.field else ids_in("sample_id", resident.samples(asked.at).ids[sample_rows])
         table = _objects(asked, field, where)
-        table = table.take(pc.index_in(pa.array(ids), table["id"].combine_chunks()))
+        table = table.take(pc.index_in(id_column(ids), table["id"].combine_chunks()))
         found |= _drawn(field, table, wide[owner], high[owner])
     else:
         found[f"{name}.class"], found[f"{name}.score"] = drawn.class_code[at], drawn.score[at]
@@ -148,15 +147,15 @@ def _outcomes(asked: Asked, field: str, evaluation: str, at: Ids) -> dict[str, C
 def _unread(asked: Asked, field: LabelField, sample_ids: Ids, wide: Doubles, high: Doubles) -> dict[str, Column]:
     """The columns of a field none of whose rows is in memory, for these samples: from the store alone."""
     table = _objects(asked, field, ids_in("sample_id", sample_ids))
-    place = pc.index_in(table["sample_id"].combine_chunks(), pa.array(sample_ids)).to_numpy()
-    ids = table["id"].to_numpy()
+    place = as_array(pc.index_in(table["sample_id"], id_column(sample_ids)))
+    ids = as_array(table["id"])
     order = np.lexsort((ids, place))
     owner = place[order]
     found: dict[str, Column] = {
         f"{field.name}.sample": owner.astype(np.uint32),
         f"{field.name}.id": ids[order].astype(np.float64),
     }
-    return found | _drawn(field, table.take(pa.array(order)), wide[owner], high[owner])
+    return found | _drawn(field, table.take(id_column(order)), wide[owner], high[owner])
 
 
 def _objects(asked: Asked, field: LabelField, where: str) -> pa.Table:
@@ -174,13 +173,13 @@ def _drawn(field: LabelField, table: pa.Table, wide: Doubles, high: Doubles) -> 
     """What is drawn of some objects, from their rows in the store. `wide`, `high`: pixels of each one's picture."""
     name = field.name
     found: dict[str, Column] = {
-        f"{name}.class": _classes(field, table["label"]),
-        f"{name}.score": numbers(table["score"]).astype(np.float32),
+        f"{name}.class": class_codes(field, table["label"]),
+        f"{name}.score": as_doubles(table["score"]).astype(np.float32),
     }
     if table["frame"].null_count < len(table):
-        found[f"{name}.frame"] = numbers(table["frame"]).astype(np.float32)
+        found[f"{name}.frame"] = as_doubles(table["frame"]).astype(np.float32)
     if "value" in table.column_names:
-        found[f"{name}.value"] = numbers(table["value"]).astype(np.float32)
+        found[f"{name}.value"] = as_doubles(table["value"]).astype(np.float32)
     if "x" in table.column_names:
         found[f"{name}.box"] = corners(table, wide, high).ravel()
     for column in ("points", "polygons"):
@@ -189,7 +188,7 @@ def _drawn(field: LabelField, table: pa.Table, wide: Doubles, high: Doubles) -> 
     if "keypoints" in table.column_names and table["keypoints"].null_count < len(table):
         found |= _keypoints(f"{name}.points", table["keypoints"], wide, high)
     if "has_mask" in table.column_names:
-        found[f"{name}.mask"] = table["has_mask"].to_numpy().astype(np.uint8)
+        found[f"{name}.mask"] = as_array(table["has_mask"]).astype(np.uint8)
     return found
 
 
@@ -227,13 +226,6 @@ def _starts(lengths: pa.Array) -> Ids:
 
 def _pairs(x: Doubles, y: Doubles, wide: Doubles, high: Doubles) -> Column:
     return np.column_stack((share(x, wide), share(y, high))).ravel()
-
-
-def _classes(field: LabelField, labels: pa.ChunkedArray) -> npt.NDArray[np.uint16]:
-    """Place of each label in the field's classes."""
-    place = pc.index_in(labels.cast(pa.string()), pa.array(field.classes, pa.string()))
-    found: npt.NDArray[np.uint16] = place.fill_null(NO_CLASS).to_numpy().astype(np.uint16)
-    return found
 
 
 def layout(asked: Asked) -> bytes:

@@ -12,12 +12,12 @@ from loopline.errors import BadValue, DatasetExists
 from loopline.front.opening import create, drop, list_datasets
 from loopline.jobs import Progress, StopSignal
 from loopline.server import pages
+from loopline.server.arrays import Ids
 from loopline.server.describe import stamp
 from loopline.server.frames import Column, frame
 from loopline.server.jobs import Jobs
 from loopline.server.kept import Kept
 from loopline.server.library import Shown
-from loopline.server.resident import Ids
 from loopline.server.samples import scalar
 from loopline.server.told import told
 from loopline.server.wire import (

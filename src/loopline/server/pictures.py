@@ -23,10 +23,10 @@ from loopline.media.stills import first_frame
 from loopline.media.thumbnails import Thumbnails, mean_colour, small_jpeg
 from loopline.query import run
 from loopline.query.compile import Statement
+from loopline.server.arrays import Ids
 from loopline.server.kept import Kept
 from loopline.server.library import Shown
 from loopline.server.problems import NotThere
-from loopline.server.resident import Ids
 
 _RECORD: Final = struct.Struct("<dIBxxx")  # id, bytes that follow, kind
 PICTURE, ERROR = 0, 1

@@ -10,9 +10,10 @@ import duckdb
 
 from loopline.errors import LooplineError
 from loopline.kernel.schema import label_table
+from loopline.server.arrays import Ids
 from loopline.server.drawn import DrawnObjects, DrawnSamples, read_objects, read_samples
 from loopline.server.kept import Kept
-from loopline.server.resident import Ids, ObjectRows, Resident
+from loopline.server.resident import ObjectRows, Resident
 
 AT_ONCE: Final = 200_000
 """Objects of a field that are read while the page waits; more are read beside it."""

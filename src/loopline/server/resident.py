@@ -14,7 +14,6 @@ from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from loopline.errors import QueryTypeError
 from loopline.kernel import expr as tree
@@ -27,12 +26,12 @@ from loopline.query.parse import parse
 from loopline.query.plan import Plan
 from loopline.query.planes import plane_of
 from loopline.query.summary import inner_of
+from loopline.server.arrays import Ids, as_array, as_doubles
 from loopline.server.kept import Kept
 from loopline.server.states import State, TableStates
 from loopline.store.lake import Lake
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
-Ids: TypeAlias = npt.NDArray[np.int64]
 Rows: TypeAlias = npt.NDArray[np.int32]
 
 ASPECT_STEPS: Final = 32  # of the byte in `aspect`, to the octave
@@ -154,7 +153,9 @@ class Resident:
         def make() -> IdRows:
             plan, _ = self.plan(at)
             found = run.table(self.lake, plan.statement, plan.select([f"{plan.key} AS id"], ordered=False))
-            ids = np.sort(found["id"].to_numpy())
+            ids = as_array(found["id"])
+            if not (ids[1:] > ids[:-1]).all():
+                ids = np.sort(ids)
             token = ("same samples", len(ids), blake2b(ids.tobytes()).hexdigest())
             return self._kept.get(token, lambda: IdRows(ids, token))
 
@@ -168,14 +169,10 @@ class Resident:
         def make() -> npt.NDArray[np.uint8]:
             plan, _ = self.plan(at, field)
             column = plan.rows.object_column if field else plan.rows.sample_column
-            names = ("w", "h") if field else ("width", "height")
-            sql = plan.select([f"{plan.key} AS id", *(f"{column(name)} AS {name}" for name in names)], ordered=False)
+            width, height = (column(name) for name in (("w", "h") if field else ("width", "height")))
+            sql = plan.select([f"{plan.key} AS id", f"{_aspect_sql(width, height)} AS aspect"], ordered=False)
             found = run.table(self.lake, plan.statement, sql)
-            width, height = (_doubles(found[name]) for name in names)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                byte = np.rint(128 + ASPECT_STEPS * np.log2(width / height))
-            byte = np.where(np.isfinite(byte), np.clip(byte, 0, 255), 128).astype(np.uint8)
-            return _aligned(rows, found["id"].to_numpy(), byte, 128)
+            return _aligned(rows, as_array(found["id"]), as_array(found["aspect"]), 128)
 
         return self._kept.get(("aspects", state, rows.token), make)
 
@@ -187,7 +184,7 @@ class Resident:
             plan, _ = self.plan(at, field)
             sql = plan.select([f"{plan.key} AS id", f"{plan.rows.sample_id} AS sample_id"], ordered=False)
             found = run.table(self.lake, plan.statement, sql)
-            ids, owner = found["id"].to_numpy(), samples.of(found["sample_id"].to_numpy())
+            ids, owner = as_array(found["id"]), samples.of(as_array(found["sample_id"]))
             if (owner < 0).any():
                 ids, owner = ids[owner >= 0], owner[owner >= 0]
             rows = owner.astype(np.int32)
@@ -222,7 +219,7 @@ class Resident:
 
         def make() -> Mask:
             found = run.table(self.lake, plan.statement, sql)
-            return rows.mask(found["id"].to_numpy())
+            return rows.mask(as_array(found["id"]))
 
         return self._kept.get(("mask", str(condition), field, self._states_of(read, at), rows.token), make)
 
@@ -234,7 +231,7 @@ class Resident:
 
         def make() -> Rows:
             found = run.table(self.lake, plan.statement, sql)
-            order = rows.of(found["id"].to_numpy())
+            order = rows.of(as_array(found["id"]))
             return order[order >= 0].astype(np.int32)
 
         return self._kept.get(("order", str(sort), field, self._states_of(read, at), rows.token), make)
@@ -274,7 +271,7 @@ class Resident:
             encoded = found["value"].combine_chunks().dictionary_encode()
             listed = encoded.dictionary.to_pylist()
             places = encoded.indices.fill_null(len(listed)).to_numpy(zero_copy_only=False)
-            aligned = _aligned(rows, found["id"].to_numpy(), places.astype(np.int32), len(listed))
+            aligned = _aligned(rows, as_array(found["id"]), places.astype(np.int32), len(listed))
             return _ranked(field, kind, aligned, listed, None)
 
         return self._kept.get(("values", str(expression), field, self._states_of(read, at), rows.token), make)
@@ -289,9 +286,9 @@ class Resident:
 
         def make() -> Codes:
             found = run.table(self.lake, plan.statement, sql)
-            values = _doubles(found["value"])
+            values = as_doubles(found["value"])
             codes, edges = _binned(values, bins, limits)
-            aligned = _aligned(rows, found["id"].to_numpy(), codes, bins)
+            aligned = _aligned(rows, as_array(found["id"]), codes, bins)
             totals = np.bincount(aligned, minlength=bins + 2)
             return Codes(field, kind, aligned, bins, (), edges, totals)
 
@@ -314,7 +311,7 @@ class Resident:
             owner = plan.statement.bind(field or SAMPLE_OWNER)
             sql = f"SELECT DISTINCT owner_id, tag FROM (FROM {plan.statement.table('tag')}) WHERE owner = {owner}"
             found = run.table(self.lake, plan.statement, sql)
-            place = rows.of(found["owner_id"].to_numpy())
+            place = rows.of(as_array(found["owner_id"]))
             encoded = found["tag"].combine_chunks().dictionary_encode()
             there = place >= 0
             codes = encoded.indices.to_numpy(zero_copy_only=False)[there].astype(np.int32)
@@ -344,9 +341,12 @@ class Resident:
         return spread if kept is None else spread & kept
 
 
-def _doubles(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
-    values: npt.NDArray[np.float64] = column.cast(pa.float64(), safe=False).to_numpy()
-    return values
+def _aspect_sql(width: str, height: str) -> str:
+    """SQL of the byte in `aspect`; 128, a square, where a side is missing or no length."""
+    wide, high = f"({width})::DOUBLE", f"({height})::DOUBLE"
+    byte = f"round(128 + {ASPECT_STEPS} * log2({wide} / {high}))"
+    known = f"{wide} > 0 AND {high} > 0 AND isfinite({wide}) AND isfinite({high}) AND {wide} / {high} > 0"
+    return f"CASE WHEN {known} THEN greatest(0, least(255, {byte})) ELSE 128 END::UTINYINT"
 
 
 def _aligned(

@@ -135,14 +135,14 @@ class Server:
 
     def run(self) -> None:
         """Serve until interrupted. Raises what went wrong when the data set or the app was loaded."""
-        server, interface = self._made()
+        server, interface = self._made(alone=True)
         server.run(sockets=[self._socket])
         if interface.done():
             interface.result()
 
     def start(self) -> Server:
         """Serve in a thread; back once all of it answers. Raises as `run`."""
-        server, interface = self._made()
+        server, interface = self._made(alone=False)
         self._thread = threading.Thread(target=server.run, kwargs={"sockets": [self._socket]}, daemon=True)
         self._thread.start()
         while not server.started and self._thread.is_alive():
@@ -150,16 +150,16 @@ class Server:
         interface.result()
         return self
 
-    def _made(self) -> tuple[uvicorn.Server, Future[ASGIApp]]:
-        """The server, and what it is loading."""
+    def _made(self, *, alone: bool) -> tuple[uvicorn.Server, Future[ASGIApp]]:
+        """The server, and what it is loading. `alone`: the process is there for nothing else."""
         import uvicorn
 
         from loopline.server.entrance import Entrance
         from loopline.server.safety import Gate
 
-        alone = ThreadPoolExecutor(1, "loopline-load")
-        interface = alone.submit(self._load)
-        alone.shutdown(wait=False)
+        loader = ThreadPoolExecutor(1, "loopline-load")
+        interface = loader.submit(self._load, alone=alone)
+        loader.shutdown(wait=False)
         config = uvicorn.Config(
             Gate(Entrance(interface), self._rules),
             log_level="warning",
@@ -179,29 +179,25 @@ class Server:
         interface.add_done_callback(end_without)
         return server, interface
 
-    def _load(self) -> ASGIApp:
-        """The interface. What it and opening a data set need alike is loaded first, then both at once."""
+    def _load(self, *, alone: bool) -> ASGIApp:
+        """The interface. Python loads one thing at a time, but the engine works beside it: so the data set is opened
+        first, and what its page needs is read while the routes are loaded."""
         was_on = gc.isenabled()
         gc.disable()  # what is loaded stays: to look for garbage in it takes a tenth of the time
         try:
-            library = self.library
-            with ThreadPoolExecutor(1, "loopline-open") as beside:
-                opened = beside.submit(self._open, library)
-                from loopline.server.app import inner_app
+            if self._folder is not None:
+                from loopline.front.opening import open_dataset
 
-                interface = inner_app(library)
-                opened.result()
-            return interface
+                self.library.add(open_dataset(self._folder))
+            self.library.warm()
+            from loopline.server.app import inner_app
+
+            return inner_app(self.library)
         finally:
+            if alone:
+                gc.freeze()  # nor is it looked through later, when the first page is asked for
             if was_on:
                 gc.enable()
-
-    def _open(self, library: Library) -> None:
-        if self._folder is not None:
-            from loopline.front.opening import open_dataset
-
-            library.add(open_dataset(self._folder))
-        library.warm()
 
     def close(self) -> None:
         if self._server is not None:

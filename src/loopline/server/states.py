@@ -44,15 +44,14 @@ class TableStates:
 
         def look(con: object) -> tuple[list[tuple[int, dict[str, list[str]]]], list[tuple[int, str, int, int | None]]]:
             changes = con.execute(  # type: ignore[attr-defined]
-                "SELECT snapshot_id, changes FROM ducklake_snapshots('lake') WHERE snapshot_id > ? ORDER BY 1",
-                [self._seen],
+                f"SELECT snapshot_id, changes FROM ducklake_snapshots('lake') WHERE snapshot_id > {self._seen} ORDER BY 1"
             ).fetchall()
             names = con.execute(  # type: ignore[attr-defined]
                 f"SELECT table_id, table_name, begin_snapshot, end_snapshot FROM {lake.metadata('ducklake_table')}"
             ).fetchall()
             return changes, names
 
-        changes, self._names = lake.read(look)
+        changes, self._names = lake.look(look)
         for number, begin in {(number, begin) for number, _, begin, _ in self._names}:
             self._note(number, begin)
         for snapshot, what in changes:

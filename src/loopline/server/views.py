@@ -15,8 +15,9 @@ from loopline.query.check import check_condition, check_value
 from loopline.query.check_names import Scope
 from loopline.query.parse import parse
 from loopline.query.view import ObjectView, View
+from loopline.server.arrays import Ids
 from loopline.server.problems import Located
-from loopline.server.resident import IdRows, Ids, Mask, Resident
+from loopline.server.resident import IdRows, Mask, Resident
 from loopline.server.wire import HintOut, ViewSpec
 from loopline.server.words import Ranked, WordSearch
 from loopline.store import versions

@@ -12,6 +12,7 @@ from loopline.errors import DatasetNotFound, StoreError
 from loopline.store import engines
 from loopline.store.location import FolderLocation, Location
 from loopline.store.patience import patiently
+from loopline.store.sql import literal
 from loopline.store.storage import needs_s3, use_s3
 
 INLINE_ROWS: Final = 64
@@ -31,7 +32,7 @@ def connect(location: Location, data: str | None, *, spill: Path, create: bool =
     local = isinstance(location, FolderLocation)
     con = engines.start_local(spill) if local else engines.start("postgres_scanner", spill)
     try:
-        con.execute("SET memory_limit = ?", [memory_limit()])
+        con.execute(f"SET memory_limit = {literal(memory_limit())}")
         con.execute("SET parquet_metadata_cache = true")  # data files never change, so their footers are read once
         _attach(con, location, data, create=create)
     except BaseException:
@@ -52,7 +53,7 @@ def _attach(con: duckdb.DuckDBPyConnection, location: Location, data: str | None
     options = ["AUTOMATIC_MIGRATION false", f"DATA_INLINING_ROW_LIMIT {INLINE_ROWS}"]
     options.append(f"CREATE_IF_NOT_EXISTS {'true' if create else 'false'}")
     if data is not None:
-        options += [f"DATA_PATH '{data.replace(chr(39), chr(39) * 2)}'", "OVERRIDE_DATA_PATH true"]
+        options += [f"DATA_PATH {literal(data)}", "OVERRIDE_DATA_PATH true"]
     if isinstance(location, FolderLocation):
         # Readers go on while somebody commits, and a busy catalog is waited for.
         options += ["META_JOURNAL_MODE 'WAL'", "META_BUSY_TIMEOUT 20000"]
@@ -60,10 +61,10 @@ def _attach(con: duckdb.DuckDBPyConnection, location: Location, data: str | None
         options.append(f"METADATA_SCHEMA '{location.schema}'")
     if needs_s3(data):
         use_s3(con)
-    catalog = location.catalog.replace("'", "''")
+    catalog = literal(f"ducklake:{location.catalog}")
 
     def attach() -> None:
-        con.execute(f"ATTACH 'ducklake:{catalog}' AS lake ({', '.join(options)})")
+        con.execute(f"ATTACH {catalog} AS lake ({', '.join(options)})")
 
     try:
         try:

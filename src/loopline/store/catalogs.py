@@ -7,6 +7,7 @@ import duckdb
 from loopline.store import extensions
 from loopline.store.lake import Lake
 from loopline.store.location import PostgresLocation
+from loopline.store.sql import literal
 from loopline.store.storage import needs_s3
 
 _PREFIX = "loopline_"
@@ -17,9 +18,7 @@ def postgres_names(base: str) -> list[str]:
     location = PostgresLocation(base.rstrip("/"), "none")
     with duckdb.connect(":memory:") as con:
         extensions.load(con, "postgres_scanner")
-        con.execute(
-            f"ATTACH '{location.connection_text.replace(chr(39), chr(39) * 2)}' AS pg (TYPE postgres, READ_ONLY)"
-        )
+        con.execute(f"ATTACH {literal(location.connection_text)} AS pg (TYPE postgres, READ_ONLY)")
         rows = con.execute(
             "SELECT nspname FROM postgres_query('pg', 'SELECT nspname FROM pg_namespace') WHERE starts_with(nspname, ?)",
             [_PREFIX],
@@ -48,7 +47,7 @@ def drop_postgres(lake: Lake) -> None:
     lake.close()
     with duckdb.connect(":memory:") as con:
         extensions.load(con, "postgres_scanner")
-        con.execute(f"ATTACH '{location.connection_text.replace(chr(39), chr(39) * 2)}' AS pg (TYPE postgres)")
+        con.execute(f"ATTACH {literal(location.connection_text)} AS pg (TYPE postgres)")
         con.execute("CALL postgres_execute('pg', ?)", [f'DROP SCHEMA "{location.schema}" CASCADE'])
 
 

@@ -17,7 +17,7 @@ from loopline.errors import UnknownField
 from loopline.kernel.schema import DatasetSchema, label_table
 from loopline.store.history import alterations, is_steady, lives, snapshots
 from loopline.store.lake import Lake
-from loopline.store.tables import quoted
+from loopline.store.sql import literal, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +141,7 @@ def _table_diff(
             f"{side}.{quoted(n)}{cast}" if n in kinds else "NULL" for side, kinds in (("o", was_type), ("n", now_type))
         )
     differs = [
-        f"CASE WHEN {o} IS DISTINCT FROM {n} THEN {_literal(name)} END"
-        for name, (o, n) in sides.items()
-        if name != "id"
+        f"CASE WHEN {o} IS DISTINCT FROM {n} THEN {literal(name)} END" for name, (o, n) in sides.items() if name != "id"
     ]
     owner_text = "".join(f", coalesce(n.{c}, o.{c}) AS {c}" for c in owner)
     rows = con.execute(
@@ -168,10 +166,6 @@ def _table_diff(
 
 def _types(con: duckdb.DuckDBPyConnection, source: str) -> dict[str, str]:
     return {row[0]: row[1] for row in con.execute(f"DESCRIBE FROM {source}").fetchall()}
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _schema_changes(old: DatasetSchema, new: DatasetSchema) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ from loopline.errors import BadValue, UnknownField, near
 from loopline.kernel.schema import GEOMETRIC, SAMPLE_COLUMNS, Column, DatasetSchema, LabelField
 from loopline.store import tables
 from loopline.store.lake import Lake, Transaction
-from loopline.store.tables import SAMPLE_OWNER, quoted
+from loopline.store.sql import quoted
+from loopline.store.tables import SAMPLE_OWNER
 from loopline.store.values import check, column_array
 
 Ids = npt.NDArray[np.int64]

@@ -14,6 +14,7 @@ from typing import Final
 import duckdb
 
 from loopline.store import extensions
+from loopline.store.sql import literal
 
 _CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {  # nothing is downloaded
     "autoinstall_known_extensions": "false",
@@ -35,7 +36,7 @@ def start(catalog: str, spill: Path) -> duckdb.DuckDBPyConnection:
     try:
         extensions.load(con, "ducklake")
         extensions.load(con, catalog)
-        con.execute("SET temp_directory = ?", [str(spill)])
+        con.execute(f"SET temp_directory = {literal(str(spill))}")
     except BaseException:
         con.close()
         raise
@@ -48,7 +49,7 @@ def start_local(spill: Path) -> duckdb.DuckDBPyConnection:
         con = _spare.pop() if _spare else None
     if con is not None:
         try:
-            con.execute("SET temp_directory = ?", [str(spill)])
+            con.execute(f"SET temp_directory = {literal(str(spill))}")
             return con
         except duckdb.Error:  # it has spilled: from then on it keeps to its folder
             con.close()
@@ -84,7 +85,7 @@ def finish_local(con: duckdb.DuckDBPyConnection, attached: str) -> None:
 def _connection(engine: str) -> duckdb.DuckDBPyConnection:
     """A connection to the engine of that name, which starts with the first and ends with the last."""
     con = duckdb.connect(f":memory:{engine}", config=_CONFIG)
-    con.execute("SET VARIABLE engine = ?", [engine])
+    con.execute(f"SET VARIABLE engine = {literal(engine)}")
     return con
 
 

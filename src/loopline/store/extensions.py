@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from loopline.errors import MissingDependency
+from loopline.store.sql import literal
 
 _EXTRA = {"postgres_scanner": "team", "httpfs": "team"}
 
@@ -23,7 +24,7 @@ def load(con: duckdb.DuckDBPyConnection, name: str) -> None:
     """
     wheel = wheel_file(name)
     try:
-        con.execute(f"LOAD '{_quoted(wheel)}'" if wheel else f"LOAD {name}")
+        con.execute(f"LOAD {literal(str(wheel))}" if wheel else f"LOAD {name}")
     except duckdb.Error as error:
         package = f"duckdb-extension-{name.replace('_', '-')}"
         extra = _EXTRA.get(name)
@@ -42,7 +43,3 @@ def wheel_file(name: str) -> Path | None:
         if file.is_file():
             return file
     return None
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import duckdb
 
+from loopline.store.sql import literal, quoted
+
 Row = tuple[Any, ...]
 
 MAX_FILES: Final = 64
@@ -80,37 +82,37 @@ class PlainTables:
         # A column without any value costs as much as others when a query is planned: it is not read.
         empty = self._empty_columns(con, number, len(files), snapshot)
         listed = ", ".join(
-            (f"CAST(NULL AS {_TYPES[kind]}) AS " if column in empty and kind in _TYPES else "") + _quoted(name, '"')
+            (f"CAST(NULL AS {_TYPES[kind]}) AS " if column in empty and kind in _TYPES else "") + quoted(name)
             for _, column, name, kind, parent in columns
             if parent is None
         )
-        paths = ", ".join(_quoted(file, "'") for file in files)
+        paths = ", ".join(literal(file) for file in files)
         return f"(SELECT {listed} FROM read_parquet([{paths}], hive_partitioning = false))"
 
     def _lake_columns(self, con: duckdb.DuckDBPyConnection, table: str, snapshot: int) -> list[Row]:
         """Table number, column number, name, type, and the column that it is a part of, in order."""
+        name = literal(table)
         return con.execute(
             f"SELECT t.table_id, c.column_id, c.column_name, c.column_type, c.parent_column"
             f" FROM {self._metadata('ducklake_table')} t JOIN {self._metadata('ducklake_column')} c USING (table_id)"
-            f" WHERE t.table_name = $table AND {_alive('t')} AND {_alive('c')}"
+            f" WHERE t.table_name = {name} AND {_alive('t', snapshot)} AND {_alive('c', snapshot)}"
             # A snapshot that is no longer kept is the catalog's own reader to refuse.
-            f" AND EXISTS (FROM {self._metadata('ducklake_snapshot')} WHERE snapshot_id = $at)"
-            f" ORDER BY c.column_order",
-            {"table": table, "at": snapshot},
+            f" AND EXISTS (FROM {self._metadata('ducklake_snapshot')} WHERE snapshot_id = {snapshot})"
+            f" ORDER BY c.column_order"
         ).fetchall()
 
     def _files(self, con: duckdb.DuckDBPyConnection, number: int, snapshot: int) -> list[str] | None:
         """The table's Parquet files on this machine; None if there is none, or one that does not count as a whole."""
         rows = con.execute(
             f"SELECT f.path, s.path || t.path, f.path_is_relative AND t.path_is_relative AND s.path_is_relative"
-            f" AND coalesce(f.partial_max, 0) <= $at AND f.mapping_id IS NULL AND f.encryption_key IS NULL"
+            f" AND coalesce(f.partial_max, 0) <= {snapshot} AND f.mapping_id IS NULL AND f.encryption_key IS NULL"
             f" AND f.data_file_id NOT IN"
-            f" (SELECT data_file_id FROM {self._metadata('ducklake_delete_file')} d WHERE {_alive('d')})"
+            f" (SELECT data_file_id FROM {self._metadata('ducklake_delete_file')} d WHERE {_alive('d', snapshot)})"
             f" FROM {self._metadata('ducklake_data_file')} f"
             f" JOIN {self._metadata('ducklake_table')} t USING (table_id)"
             f" JOIN {self._metadata('ducklake_schema')} s USING (schema_id)"
-            f" WHERE table_id = $number AND {_alive('f')} AND {_alive('t')} ORDER BY f.data_file_id",
-            {"number": number, "at": snapshot},
+            f" WHERE table_id = {number} AND {_alive('f', snapshot)} AND {_alive('t', snapshot)}"
+            f" ORDER BY f.data_file_id"
         ).fetchall()
         if not rows or len(rows) > MAX_FILES or not all(whole for *_, whole in rows):
             return None
@@ -126,14 +128,14 @@ class PlainTables:
     def _has_more(self, con: duckdb.DuckDBPyConnection, number: int, snapshot: int) -> bool:
         """Does the catalog itself hold rows of the table, or deletions from its files?"""
         inlined = con.execute(
-            f"SELECT table_name FROM {self._metadata('ducklake_inlined_data_tables')} WHERE table_id = ?", [number]
+            f"SELECT table_name FROM {self._metadata('ducklake_inlined_data_tables')} WHERE table_id = {number}"
         ).fetchall()
         for (name,) in inlined:
-            if con.execute(f"FROM {self._metadata(name)} r WHERE {_alive('r')} LIMIT 1", {"at": snapshot}).fetchone():
+            if con.execute(f"FROM {self._metadata(name)} r WHERE {_alive('r', snapshot)} LIMIT 1").fetchone():
                 return True
         deleted = self._metadata(f"ducklake_inlined_delete_{number}")
         try:
-            return bool(con.execute(f"FROM {deleted} WHERE begin_snapshot <= ? LIMIT 1", [snapshot]).fetchone())
+            return bool(con.execute(f"FROM {deleted} WHERE begin_snapshot <= {snapshot} LIMIT 1").fetchone())
         except duckdb.CatalogException:
             return False  # it is made with the first of them
 
@@ -142,16 +144,16 @@ class PlainTables:
         rows = con.execute(
             f"SELECT c.column_id FROM {self._metadata('ducklake_file_column_stats')} c"
             f" JOIN {self._metadata('ducklake_data_file')} f USING (data_file_id)"
-            f" WHERE f.table_id = $number AND {_alive('f')}"
-            f" GROUP BY c.column_id HAVING count(*) = $files AND bool_and(c.null_count = f.record_count)",
-            {"number": number, "files": files, "at": snapshot},
+            f" WHERE f.table_id = {number} AND {_alive('f', snapshot)}"
+            f" GROUP BY c.column_id HAVING count(*) = {files} AND bool_and(c.null_count = f.record_count)"
         ).fetchall()
         return frozenset(column for (column,) in rows)
 
     def _file_columns(self, con: duckdb.DuckDBPyConnection, file: str) -> frozenset[Row]:
         if file not in self._columns:
+            path = literal(file)
             rows = con.execute(
-                "SELECT field_id, name, duckdb_type FROM parquet_schema(?) WHERE field_id IS NOT NULL", [file]
+                f"SELECT field_id, name, duckdb_type FROM parquet_schema({path}) WHERE field_id IS NOT NULL"
             ).fetchall()
             if len(self._columns) >= _KEPT:
                 self._columns.clear()
@@ -159,9 +161,5 @@ class PlainTables:
         return self._columns[file]
 
 
-def _alive(alias: str) -> str:
-    return f"{alias}.begin_snapshot <= $at AND ({alias}.end_snapshot IS NULL OR {alias}.end_snapshot > $at)"
-
-
-def _quoted(text: str, mark: str) -> str:
-    return mark + text.replace(mark, mark * 2) + mark
+def _alive(alias: str, at: int) -> str:
+    return f"{alias}.begin_snapshot <= {at} AND ({alias}.end_snapshot IS NULL OR {alias}.end_snapshot > {at})"

@@ -17,6 +17,7 @@ from loopline.kernel.schema import label_table
 from loopline.store import engines
 from loopline.store.attached import memory_limit
 from loopline.store.location import CATALOG_FILE, FolderLocation
+from loopline.store.sql import literal
 
 _AS: Final = "lake"
 _LABELS: Final = label_table("")
@@ -39,8 +40,8 @@ def glance(location: FolderLocation) -> Glance | None:
     con = engines.start_local(location.cache)  # where nothing will lie: what is asked here is small
     try:
         con.execute("SET memory_limit = ?", [memory_limit()])
-        catalog = str(location.folder / CATALOG_FILE).replace("'", "''")
-        con.execute(f"ATTACH '{catalog}' AS {_AS} (TYPE sqlite, READ_ONLY)")
+        catalog = literal(str(location.folder / CATALOG_FILE))
+        con.execute(f"ATTACH {catalog} AS {_AS} (TYPE sqlite, READ_ONLY)")
         con.execute("BEGIN")
         try:
             return _read(con)

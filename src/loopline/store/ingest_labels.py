@@ -9,7 +9,8 @@ from loopline.kernel.exchange import Problem
 from loopline.store import tables
 from loopline.store.ingest_attempt import Attempt, fitted, insert_tags, value_sql
 from loopline.store.ingest_staged import NAMED
-from loopline.store.tables import SQL_TYPES, quoted
+from loopline.store.sql import quoted
+from loopline.store.tables import SQL_TYPES
 
 
 def resolve(attempt: Attempt, name: str, match: str, view: str, columns: frozenset[str], rows: str) -> None:

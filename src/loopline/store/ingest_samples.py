@@ -9,7 +9,8 @@ from loopline.store import tables
 from loopline.store.ingest_attempt import Attempt, fitted, insert_tags, value_sql
 from loopline.store.ingest_staged import PROBED
 from loopline.store.recognise import match_sql
-from loopline.store.tables import SAMPLE_OWNER, SQL_TYPES, quoted
+from loopline.store.sql import literal, quoted
+from loopline.store.tables import SAMPLE_OWNER, SQL_TYPES
 
 
 def add_samples(attempt: Attempt) -> tuple[int, int]:
@@ -98,9 +99,5 @@ def tag_samples(attempt: Attempt) -> int:
             attempt, SAMPLE_OWNER, "SELECT k.id, unnest(s.tags) AS tag FROM _samples s JOIN temp._keys k USING (_place)"
         )
     for tag in attempt.tags:
-        count += insert_tags(attempt, SAMPLE_OWNER, f"SELECT id, {_literal(tag)} AS tag FROM temp._keys")
+        count += insert_tags(attempt, SAMPLE_OWNER, f"SELECT id, {literal(tag)} AS tag FROM temp._keys")
     return count
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

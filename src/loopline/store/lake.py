@@ -89,7 +89,7 @@ class Lake:
         def make(tx: Transaction) -> None:
             # Asked inside the transaction: a create that was killed half-way may be done again, and of two at once
             # one wins.
-            if tables.is_dataset(tx.con):
+            if tables.is_dataset(tx.con, lake.metadata("ducklake_table")):
                 raise DatasetExists(
                     f'there is a data set "{location.name}" already',
                     where=str(location),
@@ -120,7 +120,7 @@ class Lake:
                 hint="loopline list shows what is there; loopline create makes one",
             )
         lake = cls(location)
-        if not tables.is_dataset(lake._con):
+        if not tables.is_dataset(lake._con, lake.metadata("ducklake_table")):
             lake.close()
             raise DatasetNotFound(
                 f'no data set "{location.name}"', where=str(location), hint="loopline create makes one"
@@ -287,7 +287,7 @@ class Lake:
         at = self.snapshot() if snapshot is None else snapshot
         known = self.known_schema(at)
         if known is None:
-            known = self.read(lambda con: tables.read_schema(con, self.table("field", at)))
+            known = self.look(lambda con: tables.read_schema(con, f"lake.field AT (VERSION => {int(at)})"))
             self._remember(at, known)
         return known
 

@@ -11,7 +11,8 @@ from loopline.errors import BadValue, UnknownField, near
 from loopline.kernel.schema import Column, LabelField, ScalarType, check_name
 from loopline.store import tables
 from loopline.store.lake import Lake, Transaction
-from loopline.store.tables import SQL_TYPES, quoted
+from loopline.store.sql import quoted
+from loopline.store.tables import SQL_TYPES
 from loopline.store.values import check, column_array
 
 

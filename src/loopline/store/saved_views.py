@@ -28,12 +28,13 @@ def saved_views(lake: Lake) -> list[Saved]:
     """By name."""
 
     def look(con: duckdb.DuckDBPyConnection) -> list[Saved]:
-        if not _is_there(con):
+        try:
+            rows = con.execute(f'SELECT name, spec, author, "at" FROM {lake.table(TABLE)} ORDER BY name').fetchall()
+        except duckdb.CatalogException:  # made with the first view
             return []
-        rows = con.execute(f'SELECT name, spec, author, "at" FROM {lake.table(TABLE)} ORDER BY name').fetchall()
         return [Saved(*row) for row in rows]
 
-    return lake.read(look)
+    return lake.look(look)
 
 
 def save_view(lake: Lake, name: str, spec: str) -> None:
@@ -42,8 +43,8 @@ def save_view(lake: Lake, name: str, spec: str) -> None:
         raise BadValue(f"{name!r} cannot name a view", hint="use one line of text, at most 200 characters")
 
     def body(tx: Transaction) -> None:
-        if not _is_there(tx.con):  # data sets made before there were saved views have no table for them
-            tx.execute(f'CREATE TABLE lake.{TABLE} (name VARCHAR, spec VARCHAR, author VARCHAR, "at" TIMESTAMP)')
+        columns = 'name VARCHAR, spec VARCHAR, author VARCHAR, "at" TIMESTAMP'
+        tx.execute(f"CREATE TABLE IF NOT EXISTS {tx.table(TABLE)} ({columns})")
         tx.execute(f"DELETE FROM {tx.table(TABLE)} WHERE name = ?", [name])
         tx.execute(f"INSERT INTO {tx.table(TABLE)} VALUES (?, ?, ?, now()::TIMESTAMP)", [name, spec, current_author()])
         tx.details.update(view=name)
@@ -62,10 +63,3 @@ def drop_view(lake: Lake, name: str) -> None:
         tx.details.update(view=name)
 
     lake.commit("drop view", body, message=f"drop view {name}")
-
-
-def _is_there(con: duckdb.DuckDBPyConnection) -> bool:
-    row = con.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'lake' AND table_name = ?", [TABLE]
-    ).fetchone()
-    return row is not None and row[0] > 0

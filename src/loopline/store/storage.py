@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from loopline.store import extensions
+from loopline.store.sql import literal
 
 
 def needs_s3(data: str | None) -> bool:
@@ -40,9 +41,7 @@ def use_s3(con: duckdb.DuckDBPyConnection) -> None:
             "URL_STYLE": "path",
             "USE_SSL": "false" if scheme == "http" else "true",
         }
-    given = {key: value.replace("'", "''") for key, value in settings.items() if value}
+    given = {key: literal(value) for key, value in settings.items() if value}
     con.execute(
-        "CREATE OR REPLACE SECRET loopline (TYPE s3"
-        + "".join(f", {key} '{value}'" for key, value in given.items())
-        + ")"
+        "CREATE OR REPLACE SECRET loopline (TYPE s3" + "".join(f", {key} {value}" for key, value in given.items()) + ")"
     )

@@ -20,6 +20,7 @@ from loopline.kernel.schema import (
     field_from_json,
     label_table,
 )
+from loopline.store.sql import quoted
 
 FORMAT_VERSION: Final = 1
 
@@ -91,9 +92,10 @@ def settle(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("CALL ducklake_set_option('lake', 'data_inlining_row_limit', '0', table_name => 'samples')")
 
 
-def is_dataset(con: duckdb.DuckDBPyConnection) -> bool:
+def is_dataset(con: duckdb.DuckDBPyConnection, tables: str) -> bool:
+    """Whether the catalog has the tables that make a data set; `tables` is SQL text that reads its list of tables."""
     row = con.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'lake' AND table_name IN ('about', 'samples')"
+        f"SELECT count(*) FROM {tables} WHERE table_name IN ('about', 'samples') AND end_snapshot IS NULL"
     ).fetchone()
     return row is not None and row[0] == 2
 
@@ -175,10 +177,6 @@ def rename_in_evaluations(tx: Changing, schema: DatasetSchema, old: str, new: st
 
 def content_tables(schema: DatasetSchema) -> list[str]:
     return [*CONTENT_TABLES, *(label_table(f.name) for f in schema.fields)]
-
-
-def quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _label(field_name: str) -> str:

@@ -59,7 +59,7 @@ def embeddings(lake: Lake, snapshot: int | None = None) -> list[Embedding]:
     def ask(con: duckdb.DuckDBPyConnection) -> list[Embedding]:
         return _listed(con, lake.table(_TABLE, snapshot))
 
-    return lake.read(ask)
+    return lake.look(ask)
 
 
 def embedding(lake: Lake, key: str, snapshot: int | None = None) -> Embedding:

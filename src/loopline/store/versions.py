@@ -16,7 +16,8 @@ from loopline.kernel.schema import SAMPLE_COLUMNS, DatasetSchema
 from loopline.store import tables
 from loopline.store.diff import changed_keys
 from loopline.store.lake import Lake, OutOfDate, Transaction, current_author
-from loopline.store.tables import SQL_TYPES, quoted
+from loopline.store.sql import quoted
+from loopline.store.tables import SQL_TYPES
 
 RESTORE_TRIES = 8
 
@@ -78,11 +79,8 @@ def _entry(
 
 def versions(lake: Lake) -> list[Version]:
     """The named snapshots, oldest first."""
-    with lake.reading() as con:
-        rows = con.execute(
-            f'SELECT name, snapshot, message, author, "at" FROM {lake.table("version")} ORDER BY snapshot, "at"'
-        ).fetchall()
-    return [Version(*row) for row in rows]
+    sql = f'SELECT name, snapshot, message, author, "at" FROM {lake.table("version")} ORDER BY snapshot, "at"'
+    return [Version(*row) for row in lake.look(lambda con: con.execute(sql).fetchall())]
 
 
 def name_version(lake: Lake, name: str, *, message: str = "", snapshot: int | None = None) -> Version:

@@ -97,6 +97,7 @@ export function followDataset(): void {
   });
   $effect(() => {
     const name = route.link.dataset;
+    if (current.info?.name !== name) return;
     const patience = setTimeout(() => (current.seenIn = name), PATIENCE_MS);
     return () => clearTimeout(patience);
   });

@@ -13,8 +13,9 @@ from litestar.types import ControllerRouterHandler
 from msgspec import Meta, Struct
 
 from loopline.server import points as plane
+from loopline.server.arrays import Ids
 from loopline.server.frames import MEDIA_TYPE, Column, frame
-from loopline.server.resident import Codes, Ids, Mask, ObjectRows, Resident
+from loopline.server.resident import Codes, Mask, ObjectRows, Resident
 from loopline.server.shelf import DatasetName, Given
 from loopline.server.views import Asked
 from loopline.server.wire import ViewSpec
