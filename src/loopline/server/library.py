@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
-import duckdb
-
-from loopline.errors import DatasetNotFound, LooplineError, near
+from loopline.errors import DatasetNotFound, near
 from loopline.front.dataset import Dataset, Info
 from loopline.front.opening import list_datasets, open_dataset
 from loopline.query.view import View
@@ -81,16 +78,9 @@ class Library:
         with self._lock:
             self._given[dataset.name] = dataset
 
-    def warm(self) -> None:
-        """Read what the first page of each given data set needs, in a thread of its own: none waits for it."""
-        for name in self._given:
-            threading.Thread(target=self._warm, args=(name,), name="loopline-warm", daemon=True).start()
-
-    def _warm(self, name: str) -> None:
-        with suppress(LooplineError, duckdb.Error):  # a page that asks for it says what is wrong
-            shown = self.get(name)
-            shown.info()
-            shown.resident.aspects(shown.at(None))
+    def given(self) -> list[str]:
+        """Names of those that it was started with."""
+        return list(self._given)
 
     def names(self) -> list[str]:
         found = list_datasets() if self._home else []

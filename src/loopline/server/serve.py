@@ -189,7 +189,9 @@ class Server:
                 from loopline.front.opening import open_dataset
 
                 self.library.add(open_dataset(self._folder))
-            self.library.warm()
+            from loopline.server.ahead import read_ahead
+
+            read_ahead(self.library)
             from loopline.server.app import inner_app
 
             return inner_app(self.library)
