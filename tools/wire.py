@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from loopline.server.app import inner_app
+from loopline.server.app import Interface
 from loopline.server.library import Library
 
 TARGET = Path(__file__).parents[1] / "web" / "openapi.json"
@@ -16,7 +16,7 @@ TARGET = Path(__file__).parents[1] / "web" / "openapi.json"
 
 def described() -> str:
     """The description as text: names in order, so that a change of the server is a small change of the file."""
-    schema = inner_app(Library(home=False)).openapi_schema.to_schema()
+    schema = Interface(Library(home=False)).whole().openapi_schema.to_schema()
     return json.dumps(schema, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 

@@ -14,7 +14,7 @@ from schemathesis import Case
 from schemathesis.checks import not_a_server_error
 
 import loopline as ll
-from loopline.server.app import inner_app
+from loopline.server.app import Interface
 from loopline.server.library import Library
 from loopline.server.serve import Server
 
@@ -36,7 +36,7 @@ def served(made_once: Path) -> Iterator[str]:
 
 
 def test_every_operation_has_a_name_and_a_line_of_its_own() -> None:
-    paths = inner_app(Library(home=False)).openapi_schema.to_schema()["paths"]
+    paths = Interface(Library(home=False)).whole().openapi_schema.to_schema()["paths"]
     operations = [operation for methods in paths.values() for operation in methods.values()]
     assert len(operations) > 35
     assert len({operation["operationId"] for operation in operations}) == len(operations)
@@ -46,7 +46,7 @@ def test_every_operation_has_a_name_and_a_line_of_its_own() -> None:
 @pytest.mark.skipif(not (ROOT / "web" / "openapi.json").is_file(), reason="no sources of the app here")
 def test_the_browsers_types_come_from_this_schema() -> None:
     found = (ROOT / "web" / "openapi.json").read_text(encoding="utf-8")
-    schema = inner_app(Library(home=False)).openapi_schema.to_schema()
+    schema = Interface(Library(home=False)).whole().openapi_schema.to_schema()
     same = json.loads(found) == json.loads(json.dumps(schema))
     assert same, f"web/openapi.json is not what the server says of itself; renew it: {RENEW}"
 

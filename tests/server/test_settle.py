@@ -10,10 +10,10 @@ import pytest
 
 CODE = """
 import sys, threading, msgspec
-from loopline.server.app import inner_app
+from loopline.server.app import Interface
 from loopline.server.library import Library
 from loopline.server.wire import SaveViewIn, Selection, ViewIn, ViewSpec
-inner_app(Library(home=False))
+Interface(Library(home=False)).whole()
 sys.setswitchinterval(1e-6)
 body = b'{"view":{"where":"a","filters":[{"control":"b","where":"c"}],"keep":[{"field":"f","where":"g"}]}}'
 start = threading.Barrier(6)

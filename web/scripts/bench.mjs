@@ -9,6 +9,7 @@ import { chromium } from "playwright-core";
 
 const [name = "big", seconds = "60"] = process.argv.slice(2);
 const SPEED = 9000; // pixels a second
+const SETTLED_MS = 3000; // a browser that was just started is at work on that
 const ABORTED = /ERR_ABORTED/; // requests that the page itself gave up: pictures that were scrolled past
 
 const profile = mkdtempSync(join(tmpdir(), "loopline-bench-"));
@@ -86,6 +87,7 @@ function instrument() {
 }
 await page.addInitScript(instrument);
 
+await page.waitForTimeout(SETTLED_MS);
 console.log("ready");
 const input = createInterface({ input: process.stdin });
 const base = (await input[Symbol.asyncIterator]().next()).value;

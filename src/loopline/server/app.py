@@ -1,102 +1,62 @@
-"""The ASGI app: routes over the same functions that Python and the command line call."""
+"""The ASGI app: routes over the same functions that Python and the command line call.
+
+It comes in two parts, because making a route takes a framework a millisecond and the first page needs a fifth of them.
+"""
 
 from __future__ import annotations
 
-import inspect
+import asyncio
 import os
-from collections.abc import Sequence
+import re
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
 
-import msgspec
 from litestar import Litestar
-from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi import OpenAPIConfig
-from litestar.plugins import PluginProtocol
-from litestar.plugins.core import MsgspecDIPlugin
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, Receive, Scope, Send
 
-from loopline import __version__
-from loopline.server import refusals
 from loopline.server.entrance import Entrance
 from loopline.server.library import Library
-from loopline.server.routes import (
-    advise,
-    browse,
-    change,
-    cross,
-    cuts,
-    history,
-    measure,
-    near,
-    operate,
-    parts,
-    runs,
-    shorts,
-    work,
-)
-from loopline.server.safety import MAX_BODY, Gate, Rules
+from loopline.server.routes import browse, work
+from loopline.server.routing import routed
+from loopline.server.safety import Gate, Rules
 from loopline.server.shelf import Shelf
+
+FIRST: Final = [*browse.ROUTES, *work.ROUTES]
+
+_PARAMETER: Final = re.compile(r"\{\w+:\w+\}")
 
 
 def make_app(library: Library, rules: Rules | None = None, *, workers: int | None = None) -> ASGIApp:
     """The app over some data sets, behind the gate of `rules` (default: this machine alone, no token)."""
     interface: Future[ASGIApp] = Future()
-    interface.set_result(inner_app(library, workers=workers))
+    interface.set_result(Interface(library, workers=workers))
     return Gate(Entrance(interface), rules or Rules())
 
 
-def inner_app(library: Library, *, workers: int | None = None) -> Litestar:
-    """The interface without its gate; its OpenAPI schema is `inner_app(library).openapi_schema`."""
-    _settle(msgspec.Struct)
-    shelf = Shelf(library, ThreadPoolExecutor(workers or min(8, (os.cpu_count() or 2) + 1), "loopline-media"))
+class Interface:
+    """What is under /api: the routes of FIRST at once, all others when the first of them is asked for."""
 
-    def the_shelf() -> Shelf:
-        return shelf
+    def __init__(self, library: Library, *, workers: int | None = None) -> None:
+        threads = ThreadPoolExecutor(workers or min(8, (os.cpu_count() or 2) + 1), "loopline-media")
+        self._shelf = Shelf(library, threads)
+        self._first = routed(FIRST, self._shelf)
+        paths = (path for route in FIRST if isinstance(route, HTTPRouteHandler) for path in route.paths)
+        self._paths = re.compile("|".join(_PARAMETER.sub("[^/]+", path) for path in paths))
+        self._whole: Litestar | None = None
+        self._lock = threading.Lock()
 
-    areas = (advise, browse, change, cross, cuts, history, measure, near, operate, parts, runs, shorts, work)
-    routes = [route for area in areas for route in area.ROUTES]
-    for route in routes:  # Litestar itself loses the docstring where two methods share a path
-        if isinstance(route, HTTPRouteHandler):
-            route.description = inspect.getdoc(route.fn)
-    return _Plain(
-        route_handlers=routes,
-        dependencies={"shelf": Provide(the_shelf, sync_to_thread=False)},
-        exception_handlers=refusals.HANDLERS,
-        on_shutdown=[shelf.close],
-        request_max_body_size=MAX_BODY,
-        openapi_config=OpenAPIConfig(
-            title="Loopline",
-            version=__version__,
-            path="/api/schema",
-            operation_id_creator=_operation_id,
-        ),
-        logging_config=None,
-    )
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_first = str(scope["type"]) == "lifespan" or self._paths.fullmatch(scope["path"])
+        app = self._first if is_first else await asyncio.to_thread(self.whole)
+        await app(scope, receive, send)
 
+    def whole(self) -> Litestar:
+        """All routes; it takes a fifth of a second the first time."""
+        from loopline.server.whole import ROUTES
 
-def _settle(kind: type[msgspec.Struct]) -> None:
-    """Have msgspec work out every type of the wire now, in one thread.
-
-    It does so when it first meets a type, and two threads that meet one at the same time end the process (0.22).
-    """
-    for one in kind.__subclasses__():
-        if one.__module__.startswith("loopline."):
-            msgspec.json.Decoder(one)
-        _settle(one)
-
-
-class _Plain(Litestar):
-    """Without the plug-ins for pydantic and attrs, whose import takes longer than all else where they are installed."""
-
-    @staticmethod
-    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
-        return [*plugins, MsgspecDIPlugin()]
-
-
-def _operation_id(handler: HTTPRouteHandler, method: str, path: Sequence[object]) -> str:  # noqa: ARG001
-    """The name of the function."""
-    function: object = handler.fn
-    while hasattr(function, "func"):  # wrapped to run in a thread
-        function = function.func
-    return str(getattr(function, "__name__", ""))
+        with self._lock:
+            if self._whole is None:
+                self._whole = routed(ROUTES, self._shelf)
+            return self._whole

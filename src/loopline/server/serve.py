@@ -192,9 +192,9 @@ class Server:
             from loopline.server.ahead import read_ahead
 
             read_ahead(self.library)
-            from loopline.server.app import inner_app
+            from loopline.server.app import Interface
 
-            return inner_app(self.library)
+            return Interface(self.library)
         finally:
             if alone:
                 gc.freeze()  # nor is it looked through later, when the first page is asked for
