@@ -137,6 +137,17 @@ def test_ctrl_c_asks_first_and_interrupts_when_pressed_again() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_a_process_that_ignores_ctrl_c_goes_on_ignoring_it() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with stop_on_interrupt(StopSignal()) as stop:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert not stop.requested
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_in_another_thread_ctrl_c_is_left_alone() -> None:
     seen: list[bool] = []
 

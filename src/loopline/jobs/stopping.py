@@ -62,8 +62,9 @@ class StopSignal:
 
 @contextmanager
 def stop_on_interrupt(stop: StopSignal) -> Iterator[StopSignal]:
-    """Ctrl-C asks `stop`; a second Ctrl-C interrupts at once. Outside the main thread it changes nothing."""
-    if threading.current_thread() is not threading.main_thread():
+    """Ctrl-C asks `stop`; a second Ctrl-C interrupts at once. Outside the main thread, and in a process that was
+    started to ignore it (a shell's background job), it changes nothing."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         yield stop
         return
 
