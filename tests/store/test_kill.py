@@ -28,6 +28,7 @@ from loopline.store.location import locate
 from tests.store import worlds
 
 lake = Lake.open(locate(Path(sys.argv[1])))
+lake.read(lambda con: con.execute("SELECT ?", [1]))  # the engine's client loads much for its first parameter: once
 for line in sys.stdin:  # the parent names a round; a child of its own imports in it until it is killed
     child = os.fork()
     if child == 0:
