@@ -18,7 +18,7 @@ from loopline.server.resident import ObjectRows, Resident
 AT_ONCE: Final = 200_000
 """Objects of a field that are read while the page waits; more are read beside it."""
 
-LATER_S: Final = 2.0
+LATER_S: Final = 1.5
 """After so many seconds."""
 
 MOST: Final = 30_000_000
