@@ -48,8 +48,9 @@ class Interface:
         self._lock = threading.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_first = str(scope["type"]) == "lifespan" or self._paths.fullmatch(scope["path"])
-        app = self._first if is_first else await asyncio.to_thread(self.whole)
+        app = self._first
+        if str(scope["type"]) != "lifespan" and not self._paths.fullmatch(scope["path"]):
+            app = self._whole if self._whole is not None else await asyncio.to_thread(self.whole)
         await app(scope, receive, send)
 
     def whole(self) -> Litestar:

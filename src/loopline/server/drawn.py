@@ -89,7 +89,7 @@ def read_samples(lake: Lake, plan: Plan, ids: Ids, *, among: bool) -> DrawnSampl
     """The samples with these ids, in their order. `among`: there are more, so that they are looked up by id."""
     column = plan.rows.sample_column
     listed = [f"{column(name)} AS {name}" for name in ("width", "height", "duration_s")]
-    listed += [f"{column('media')} = 'video' AS video", f"coalesce({column('path')}, '') AS path"]
+    listed += [f"{column('media')} IS NOT DISTINCT FROM 'video' AS video", f"coalesce({column('path')}, '') AS path"]
     sql = plan.select([f"{plan.key} AS id", *listed], ordered=False)
     if among:
         sql = f"SELECT * FROM ({sql}) WHERE {ids_in('id', ids)}"
@@ -150,16 +150,6 @@ def read_objects(
             mask[at] = as_array(table["has_mask"])
         is_simple = is_simple and not as_array(table["has_more"]).any()
     return DrawnObjects(code, score, box, mask if mask is not None and mask.any() else None, is_simple)
-
-
-def class_codes(field: LabelField, labels: pa.ChunkedArray) -> npt.NDArray[np.uint16]:
-    """Place of each label in the field's classes."""
-    place = {name: at for at, name in enumerate(field.classes)}
-    encoded = labels.combine_chunks().dictionary_encode()
-    code_of = np.array([*(place.get(name, NO_CLASS) for name in encoded.dictionary.to_pylist()), NO_CLASS], np.uint16)
-    at = as_doubles(pa.chunked_array([encoded.indices]))
-    found: npt.NDArray[np.uint16] = code_of[np.where(np.isnan(at), -1, at).astype(np.int64)]
-    return found
 
 
 def ids_in(column: str, ids: Ids) -> str:

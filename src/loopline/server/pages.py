@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,7 +15,7 @@ from loopline.errors import QueryError
 from loopline.kernel.schema import GEOMETRIC, LabelField
 from loopline.query import run
 from loopline.server.arrays import Doubles, Ids, as_array, as_doubles, id_column
-from loopline.server.drawn import DrawnSamples, class_codes, corners, ids_in, share, spans
+from loopline.server.drawn import NO_CLASS, DrawnSamples, corners, ids_in, share, spans
 from loopline.server.frames import Column, frame
 from loopline.server.library import Shown
 from loopline.server.views import Asked
@@ -173,7 +174,7 @@ def _drawn(field: LabelField, table: pa.Table, wide: Doubles, high: Doubles) -> 
     """What is drawn of some objects, from their rows in the store. `wide`, `high`: pixels of each one's picture."""
     name = field.name
     found: dict[str, Column] = {
-        f"{name}.class": class_codes(field, table["label"]),
+        f"{name}.class": _classes(field, table["label"]),
         f"{name}.score": as_doubles(table["score"]).astype(np.float32),
     }
     if table["frame"].null_count < len(table):
@@ -226,6 +227,16 @@ def _starts(lengths: pa.Array) -> Ids:
 
 def _pairs(x: Doubles, y: Doubles, wide: Doubles, high: Doubles) -> Column:
     return np.column_stack((share(x, wide), share(y, high))).ravel()
+
+
+def _classes(field: LabelField, labels: pa.ChunkedArray) -> npt.NDArray[np.uint16]:
+    """Place of each label in the field's classes."""
+    place = {name: at for at, name in enumerate(field.classes)}
+    encoded = labels.combine_chunks().dictionary_encode()
+    code_of = np.array([*(place.get(name, NO_CLASS) for name in encoded.dictionary.to_pylist()), NO_CLASS], np.uint16)
+    at = as_doubles(pa.chunked_array([encoded.indices]))
+    found: npt.NDArray[np.uint16] = code_of[np.where(np.isnan(at), -1, at).astype(np.int64)]
+    return found
 
 
 def layout(asked: Asked) -> bytes:
