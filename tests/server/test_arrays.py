@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import loopline as ll
-from loopline.server.arrays import as_array, as_doubles, id_column
+from loopline.server.arrays import as_array, as_codes, as_doubles, id_column
 from loopline.server.resident import ASPECT_STEPS, Resident
 from tests.media.pictures import picture
 from tests.server.conftest import SAMPLES
@@ -54,6 +54,13 @@ def test_an_array_is_what_pyarrow_gives(column: pa.ChunkedArray) -> None:
 @given(_columns(missing=True))
 def test_doubles_are_what_pyarrow_gives(column: pa.ChunkedArray) -> None:
     np.testing.assert_array_equal(as_doubles(column), column.cast(pa.float64()).to_numpy())
+
+
+@given(st.lists(st.lists(st.none() | st.sampled_from("abcd"), max_size=20), min_size=1, max_size=3))
+def test_codes_name_the_values(chunks: list[list[str | None]]) -> None:
+    codes, listed = as_codes(pa.chunked_array(chunks, pa.string()))
+    assert [[*listed, None][code] for code in codes.tolist()] == [value for chunk in chunks for value in chunk]
+    assert len(set(listed)) == len(listed)
 
 
 def test_a_missing_value_is_no_number() -> None:

@@ -1,6 +1,6 @@
 """The ASGI app: routes over the same functions that Python and the command line call.
 
-It comes in two parts, because making a route takes a framework a millisecond and the first page needs a fifth of them.
+It comes in two parts, because making a route takes a framework a millisecond and the first page needs less than a third of them.
 """
 
 from __future__ import annotations

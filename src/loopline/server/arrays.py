@@ -37,6 +37,19 @@ def as_doubles(column: pa.ChunkedArray) -> Doubles:
     return _joined([_with_nan(chunk) for chunk in doubles.chunks], doubles.type)
 
 
+def as_codes(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], list[Any]]:
+    """(n,) the place of each value among the different ones, which follow; a missing one is after the last of them.
+
+    >>> as_codes(pa.chunked_array([["b", "a"], [None, "b"]]))
+    (array([0, 1, 2, 0], dtype=int32), ['b', 'a'])
+    """
+    encoded = column.combine_chunks().dictionary_encode()
+    listed = encoded.dictionary.to_pylist()
+    places = encoded.indices
+    codes = np.where(_valid(places), _held(places), len(listed)) if places.null_count else _held(places)
+    return codes.astype(np.int32), listed
+
+
 def id_column(ids: Ids) -> pa.Array:
     """
     >>> id_column(np.array([7, 9])).to_pylist()
@@ -65,7 +78,12 @@ def _held(chunk: pa.Array) -> npt.NDArray[Any]:
 
 def _with_nan(chunk: pa.Array) -> Doubles:
     held: Doubles = _held(chunk)
-    return np.where(_bits(chunk.buffers()[0], chunk.offset, len(chunk)), held, np.nan) if chunk.null_count else held
+    return np.where(_valid(chunk), held, np.nan) if chunk.null_count else held
+
+
+def _valid(chunk: pa.Array) -> npt.NDArray[np.bool_]:
+    """Of a chunk with missing values: where there is one."""
+    return _bits(chunk.buffers()[0], chunk.offset, len(chunk))
 
 
 def _bits(held: pa.Buffer, offset: int, count: int) -> npt.NDArray[np.bool_]:

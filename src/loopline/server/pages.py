@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from loopline.errors import QueryError
 from loopline.kernel.schema import GEOMETRIC, LabelField
 from loopline.query import run
-from loopline.server.arrays import Doubles, Ids, as_array, as_doubles, id_column
+from loopline.server.arrays import Doubles, Ids, as_array, as_codes, as_doubles, id_column
 from loopline.server.drawn import NO_CLASS, DrawnSamples, corners, ids_in, share, spans
 from loopline.server.frames import Column, frame
 from loopline.server.library import Shown
@@ -232,11 +232,9 @@ def _pairs(x: Doubles, y: Doubles, wide: Doubles, high: Doubles) -> Column:
 def _classes(field: LabelField, labels: pa.ChunkedArray) -> npt.NDArray[np.uint16]:
     """Place of each label in the field's classes."""
     place = {name: at for at, name in enumerate(field.classes)}
-    encoded = labels.combine_chunks().dictionary_encode()
-    code_of = np.array([*(place.get(name, NO_CLASS) for name in encoded.dictionary.to_pylist()), NO_CLASS], np.uint16)
-    at = as_doubles(pa.chunked_array([encoded.indices]))
-    found: npt.NDArray[np.uint16] = code_of[np.where(np.isnan(at), -1, at).astype(np.int64)]
-    return found
+    codes, listed = as_codes(labels)
+    found: npt.NDArray[np.uint16] = np.array([*(place.get(name, NO_CLASS) for name in listed), NO_CLASS], np.uint16)
+    return found[codes]
 
 
 def layout(asked: Asked) -> bytes:

@@ -26,7 +26,7 @@ from loopline.query.parse import parse
 from loopline.query.plan import Plan
 from loopline.query.planes import plane_of
 from loopline.query.summary import inner_of
-from loopline.server.arrays import Ids, as_array, as_doubles
+from loopline.server.arrays import Ids, as_array, as_codes, as_doubles
 from loopline.server.kept import Kept
 from loopline.server.states import State, TableStates
 from loopline.store.lake import Lake
@@ -268,10 +268,8 @@ class Resident:
 
         def make() -> Codes:
             found = run.table(self.lake, plan.statement, sql)
-            encoded = found["value"].combine_chunks().dictionary_encode()
-            listed = encoded.dictionary.to_pylist()
-            places = encoded.indices.fill_null(len(listed)).to_numpy(zero_copy_only=False)
-            aligned = _aligned(rows, as_array(found["id"]), places.astype(np.int32), len(listed))
+            codes, listed = as_codes(found["value"])
+            aligned = _aligned(rows, as_array(found["id"]), codes, len(listed))
             return _ranked(field, kind, aligned, listed, None)
 
         return self._kept.get(("values", str(expression), field, self._states_of(read, at), rows.token), make)
@@ -312,10 +310,9 @@ class Resident:
             sql = f"SELECT DISTINCT owner_id, tag FROM (FROM {plan.statement.table('tag')}) WHERE owner = {owner}"
             found = run.table(self.lake, plan.statement, sql)
             place = rows.of(as_array(found["owner_id"]))
-            encoded = found["tag"].combine_chunks().dictionary_encode()
+            codes, listed = as_codes(found["tag"])
             there = place >= 0
-            codes = encoded.indices.to_numpy(zero_copy_only=False)[there].astype(np.int32)
-            return _ranked(field, "text", codes, encoded.dictionary.to_pylist(), place[there])
+            return _ranked(field, "text", codes[there], listed, place[there])
 
         return self._kept.get(("tags", field, self._states.at("tag", at), rows.token), make)
 

@@ -287,7 +287,8 @@ class Lake:
         at = self.snapshot() if snapshot is None else snapshot
         known = self.known_schema(at)
         if known is None:
-            known = self.look(lambda con: tables.read_schema(con, f"lake.field AT (VERSION => {int(at)})"))
+            table = self.table("field", at)
+            known = self.look(lambda con: tables.read_schema(con, table))
             self._remember(at, known)
         return known
 
