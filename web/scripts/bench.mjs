@@ -44,7 +44,7 @@ function instrument() {
     const grid = holder();
     if (!grid) return -1;
     const ctx = (bench.copy ??= document.createElement("canvas").getContext("2d", { willReadFrequently: true }));
-    const canvases = [...grid.querySelectorAll("canvas")].map((canvas) => ({ canvas, at: canvas.getBoundingClientRect(), lines: new Map() }));
+    const canvases = [...grid.querySelectorAll("canvas")].map((canvas) => ({ canvas, at: canvas.getBoundingClientRect(), box: canvas.parentElement.getBoundingClientRect(), lines: new Map() }));
     const lineAt = ({ canvas, at, lines }, y) => {
       const row = Math.floor((y - at.top) * (canvas.height / at.height));
       if (!lines.has(row)) {
@@ -57,7 +57,7 @@ function instrument() {
     let blank = 0;
     for (const { rect, sight } of bench.tiles()) {
       const y = (Math.max(rect.top, sight.top) + Math.min(rect.bottom, sight.bottom)) / 2;
-      const under = canvases.find(({ at }) => at.top <= y && y < at.bottom);
+      const under = canvases.find(({ box }) => box.top <= y && y < box.bottom);
       let least = 255 * 3;
       let most = 0;
       if (under) {

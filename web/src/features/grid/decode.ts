@@ -1,17 +1,36 @@
+/** From the bytes of a small JPEG to what a canvas draws. */
+
+/** As a decoder gives it, or as a bitmap; whoever has it closes it. */
+export type Drawable = VideoFrame | ImageBitmap;
+
 /**
- * From the bytes of a small JPEG to a bitmap. ImageDecoder takes half of what a Blob does, which goes through the browser's
- * own process first. Not in a worker: without a graphics card each picture would wait there for the thread that draws.
+ * ImageDecoder takes half of what a Blob does, which goes through the browser's own process first. What it gives is drawn as
+ * it is: less than half as large as a bitmap, whose fresh memory would cost the thread that draws more than the picture.
+ * Not in a worker: without a graphics card each picture would wait there for the thread that draws.
  */
-export async function decode(bytes: Uint8Array<ArrayBuffer>): Promise<ImageBitmap> {
+export async function decode(bytes: Uint8Array<ArrayBuffer>): Promise<Drawable> {
   // Not every browser has it, and none where the page comes from another host by plain HTTP.
   if (typeof ImageDecoder === "undefined") return createImageBitmap(new Blob([bytes]));
   const decoder = new ImageDecoder({ data: bytes, type: "image/jpeg" });
   try {
-    const { image } = await decoder.decode();
-    const bitmap = createImageBitmap(image);
-    image.close();
-    return await bitmap;
+    return (await decoder.decode()).image;
   } finally {
     decoder.close();
   }
+}
+
+/** For a picture that is drawn again and again. */
+export async function decodeBitmap(bytes: Uint8Array<ArrayBuffer>): Promise<ImageBitmap> {
+  const drawable = await decode(bytes);
+  if (drawable instanceof ImageBitmap) return drawable;
+  try {
+    return await createImageBitmap(drawable);
+  } finally {
+    drawable.close();
+  }
+}
+
+/** Bytes that it holds. */
+export function weightOf(drawable: Drawable): number {
+  return drawable instanceof ImageBitmap ? drawable.width * drawable.height * 4 : drawable.allocationSize();
 }

@@ -11,8 +11,8 @@ import { barHeight, toBar, toContent } from "./scroll";
 export interface GridHost extends RowsHost {
   /** Stands for what there is to draw of a tile: another one when that changes. */
   content(index: number): unknown;
-  /** What is in sight and near it, what is needed first first; called when it changes. */
-  sight(near: readonly number[], first: number, last: number): void;
+  /** What is in sight and near it, what is needed first first; called when it changes. `passing`: it is scrolled past fast. */
+  sight(near: readonly number[], first: number, last: number, passing: boolean): void;
   chosen(index: number): boolean;
   /** The focused tile changed. */
   focus(index: number): void;
@@ -37,10 +37,12 @@ export interface Grid {
 const EDGE = 12;
 const AHEAD = 1.25;
 /** While it scrolls, pictures are asked for this many seconds before they come into sight. */
-const LEAD_S = 0.6;
+const LEAD_S = 0.8;
 /** A picture comes so many seconds after it is asked for: who scrolls faster than FAST is past what was in sight by then. */
 const ARRIVAL_S = 0.25;
 const FAST = 2000;
+/** Who scrolls that fast tells of what is in sight this often only: to ask for pictures costs as much as to draw them. */
+const PASSING_MS = 50;
 const SETTLED_MS = 120;
 const FASTEST = 12_000;
 const DRAG = 5;
@@ -153,20 +155,23 @@ export function createGrid({ scroller, bar, layer, sheet, mark }: GridParts, hos
   }
 
   let reported = "";
+  let reportedAt = 0;
   function report(tiles: readonly Tile[]): void {
-    if (!layout) return;
+    const passing = Math.abs(speed) >= FAST;
+    if (!layout || (passing && before.time - reportedAt < PASSING_MS)) return;
     const first = tiles[0]?.index ?? 0;
     const last = tiles.at(-1)?.index ?? 0;
     const key = `${first}:${last}:${layout.count}`;
     if (key === reported) return;
     reported = key;
+    reportedAt = before.time;
     const [above, below] = [Math.max(0, -speed) * LEAD_S, Math.max(0, speed) * LEAD_S];
     const middle = top - EDGE + view.height / 2 + speed * ARRIVAL_S;
     const far = (tile: Tile): number => Math.abs(tile.y + tile.h / 2 - middle);
     const near = tilesIn(layout, top - EDGE - view.height * AHEAD - above, top - EDGE + view.height * (1 + AHEAD) + below)
       .sort((a, b) => far(a) - far(b))
       .map((tile) => tile.index);
-    host.sight(Math.abs(speed) < FAST ? [...tiles.map((tile) => tile.index), ...near.filter((index) => index < first || index > last)] : near, first, last);
+    host.sight(passing ? near : [...tiles.map((tile) => tile.index), ...near.filter((index) => index < first || index > last)], first, last, passing);
   }
 
   function show(index: number): void {

@@ -5,16 +5,17 @@
 import { isAbort } from "../../api/problem";
 import type { Thumb } from "../../api/thumbs";
 import { lru } from "../../lib/lru";
-import { decode as decodeBytes } from "./decode";
+import { decode as decodeBytes, type Drawable, weightOf } from "./decode";
 
-export type Size = 128 | 256 | 512;
-export type Picture = { readonly kind: "picture"; readonly bitmap: ImageBitmap } | { readonly kind: "broken"; readonly reason: string };
+const SIZES = [128, 256, 512] as const;
+export type Size = (typeof SIZES)[number];
+export type Picture = { readonly kind: "picture"; readonly drawable: Drawable } | { readonly kind: "broken"; readonly reason: string };
 
 export interface Pictures {
   /** The decoded picture of this size, or of another size while this one is not here. */
   get(id: number, size: Size): Picture | undefined;
-  /** What is in sight or near it, nearest first. */
-  want(ids: readonly number[], size: Size): void;
+  /** What is in sight or near it, nearest first. `passing`: there will be more of them soon, to be asked for together. */
+  want(ids: readonly number[], size: Size, passing: boolean): void;
   close(): void;
 }
 
@@ -24,27 +25,29 @@ const AT_ONCE = 3;
 /** Decoded at once: the rest waits here, where what was scrolled past meanwhile can be left out. */
 const DECODING = 16;
 
+/** Names a picture of a size. A number: it is made for each tile of each frame. */
+const key = (id: number, size: Size): number => 4 * id + SIZES.indexOf(size);
+
 export function pictures(
   stream: (ids: readonly number[], size: Size, take: (thumb: Thumb) => void, signal: AbortSignal) => Promise<void>,
   arrived: () => void,
 ): Pictures {
-  const decoded = lru<string, Picture>(LIMIT, (picture) => picture.kind === "picture" && picture.bitmap.close());
-  const packed = lru<string, Uint8Array<ArrayBuffer>>(LIMIT);
-  const flying = new Map<AbortController, Set<string>>();
-  const decoding = new Set<string>();
+  const decoded = lru<number, Picture>(LIMIT, (picture) => picture.kind === "picture" && picture.drawable.close());
+  const packed = lru<number, Uint8Array<ArrayBuffer>>(LIMIT);
+  const flying = new Map<AbortController, Set<number>>();
+  const decoding = new Set<number>();
   /** Here, not decoded yet, and wanted when they came. */
-  const waiting = new Set<string>();
+  const waiting = new Set<number>();
   let wanted: readonly number[] = [];
   let wantedSize: Size = 256;
+  let passing = false;
   let failures = 0;
 
-  const key = (id: number, size: Size) => `${id}/${size}`;
-
-  async function decode(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  async function decode(name: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     decoding.add(name);
     try {
-      const bitmap = await decodeBytes(bytes);
-      decoded.set(name, { kind: "picture", bitmap }, bitmap.width * bitmap.height * 4);
+      const drawable = await decodeBytes(bytes);
+      decoded.set(name, { kind: "picture", drawable }, weightOf(drawable));
     } catch {
       decoded.set(name, { kind: "broken", reason: "The browser cannot read this picture" }, 64);
     }
@@ -81,7 +84,7 @@ export function pictures(
   }
 
   function next(): void {
-    const onTheWay = new Set<string>();
+    const onTheWay = new Set<number>();
     for (const names of flying.values()) for (const name of names) onTheWay.add(name);
     const missing: number[] = [];
     for (const id of wanted) {
@@ -91,8 +94,8 @@ export function pictures(
       else missing.push(id);
     }
     decodeNext();
-    // A few more wait for the request that is on its way: each costs as much as ten pictures.
-    while (missing.length >= (flying.size ? BATCH / 2 : 1) && flying.size < AT_ONCE && failures < 5) ask(missing.splice(0, BATCH), wantedSize);
+    // A few wait for the request that is on its way, or for more of them: each costs as much as ten pictures.
+    while (missing.length >= (flying.size || passing ? BATCH / 2 : 1) && flying.size < AT_ONCE && failures < 5) ask(missing.splice(0, BATCH), wantedSize);
   }
 
   function ask(ids: readonly number[], size: Size): void {
@@ -119,9 +122,10 @@ export function pictures(
       }
       return undefined;
     },
-    want(ids, size) {
+    want(ids, size, more) {
       wanted = ids;
       wantedSize = size;
+      passing = more;
       failures = Math.min(failures, 4);
       const still = new Set(ids.map((id) => key(id, size)));
       for (const [stop, names] of flying) {

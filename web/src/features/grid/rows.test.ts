@@ -11,8 +11,17 @@ class Box {
   children: Box[] = [];
   parent: Box | null = null;
   width = 0;
-  height = 0;
   bitmaps = 0;
+  /** How often it was given another height: it is empty then, and its memory is asked for anew. */
+  sizes = 0;
+  #height = 0;
+  get height(): number {
+    return this.#height;
+  }
+  set height(value: number) {
+    this.sizes += 1;
+    this.#height = value;
+  }
   id = "";
   constructor(readonly tag: string) {}
   get isConnected(): boolean {
@@ -32,8 +41,8 @@ class Box {
   getContext = () => ({ transferFromImageBitmap: () => (this.bitmaps += 1) });
 }
 
-/** Rows of two tiles, 20 high and 26 apart, in a window 100 high; what was drawn at last, and all boxes ever made. */
-function grid() {
+/** Rows of two tiles, 20 high (or as `high` says) and 26 apart, in a window 100 high; what was drawn at last, and all boxes ever made. */
+function grid(high: (row: number) => number = () => 20) {
   const made: Box[] = [];
   const copied: unknown[] = [];
   vi.stubGlobal("devicePixelRatio", 1);
@@ -46,7 +55,7 @@ function grid() {
   shown.size(100);
   const show = (top: number, look: (index: number) => Look = () => ({ content: 1, state: STILL })): number[] => {
     const tiles: Tile[] = [];
-    for (let row = Math.max(0, Math.floor((top - 20) / 26) + 1); row * 26 < top + 100; row++) for (const x of [0, 50]) tiles.push({ index: 2 * row + x / 50, x, y: row * 26, w: 44, h: 20 });
+    for (let row = Math.max(0, Math.floor((top - 20) / 26) + 1); row * 26 < top + 100; row++) for (const x of [0, 50]) tiles.push({ index: 2 * row + x / 50, x, y: row * 26, w: 44, h: high(row) });
     drawn = [];
     shown.show(tiles, 0, 1000, (tile) => look(tile.index));
     return drawn;
@@ -80,6 +89,29 @@ describe("the rows of the grid", () => {
     expect(holder.children.length).toBe(5);
     expect(show(2600)).toEqual([200, 201, 202, 203, 204, 205, 206, 207]);
     expect(holder.children.length).toBe(4);
+  });
+
+  it("gives canvases the height of the highest row, and another one only where a row needs more or all is drawn again", () => {
+    const { show, made, shown } = grid((row) => (row === 7 ? 19 : 20 - (row % 3)));
+    const canvases = () => made.filter(({ tag }) => tag === "canvas");
+    show(0);
+    const first = canvases().length;
+    expect(canvases().map(({ height, sizes }) => [height, sizes])).toEqual(Array.from({ length: first }, () => [32, 1]));
+    for (const top of [10, 36, 62, 2600, 10]) show(top);
+    expect(canvases().every(({ height, sizes }) => height === 32 && sizes === 1)).toBe(true);
+    // The boxes, which cut off what is not the row's, are as high as it.
+    expect(new Set(made.filter(({ children }) => children.some(({ tag }) => tag === "canvas")).map(({ style }) => style["height"]))).toEqual(new Set(["26px", "25px", "24px"]));
+    shown.forget();
+    show(10, () => ({ content: 2, state: STILL }));
+    expect(canvases().every(({ sizes }) => sizes === 1)).toBe(true);
+  });
+
+  it("makes canvases higher for a row that does not fit, and draws none of the others again", () => {
+    const { show, made } = grid((row) => (row === 5 ? 50 : 20));
+    show(0);
+    show(10);
+    expect(show(36)).toEqual([10, 11]);
+    expect(made.filter(({ tag }) => tag === "canvas").map(({ height }) => height).sort()).toEqual([32, 32, 32, 32, 56]);
   });
 
   it("draws a tile whose content or state changed over what its row shows, and no other", () => {

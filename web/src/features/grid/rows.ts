@@ -52,9 +52,12 @@ interface Row {
 
 /** Half the gap between tiles: what a tile draws around itself, such as its ring, stays inside. */
 const AROUND = 3;
+/** Canvases are as high as the highest row, in steps of so many pixels: to give one another size costs as much as to draw it. */
+const STEP = 8;
 
 export function rows(holder: HTMLElement, edge: number, host: RowsHost): Rows {
   let width = 0;
+  let tallest = 0;
   const paper = new OffscreenCanvas(1, 1);
   const pen = paper.getContext("2d", { alpha: false });
   const free: Row[] = [];
@@ -81,9 +84,9 @@ export function rows(holder: HTMLElement, edge: number, host: RowsHost): Rows {
   }
 
   /** The tiles of a row that look another way than what its canvas shows. */
-  function changes(row: Row, line: readonly Tile[], look: (tile: Tile) => Look): Tile[] {
-    const looks = new Map(line.map((tile) => [tile.index, look(tile)]));
-    const changed = line.filter(({ index }) => !same(row.looks.get(index), looks.get(index)));
+  function changes(row: Row, tiles: readonly Tile[], look: (tile: Tile) => Look): Tile[] {
+    const looks = new Map(tiles.map((tile) => [tile.index, look(tile)]));
+    const changed = tiles.filter(({ index }) => !same(row.looks.get(index), looks.get(index)));
     row.looks = looks;
     return changed;
   }
@@ -115,27 +118,25 @@ export function rows(holder: HTMLElement, edge: number, host: RowsHost): Rows {
       width = next;
     },
     forget() {
+      tallest = 0;
       for (const row of used.values()) row.looks.clear();
     },
     show(tiles, base, count, look) {
       const ratio = Math.min(3, devicePixelRatio || 1);
-      const lines = linesOf(tiles);
-      const firsts = new Set(lines.map((line) => line[0]?.index));
+      const lines = linesOf(tiles, edge, ratio);
+      const firsts = new Set(lines.map(({ first }) => first));
       release((first) => firsts.has(first));
-      for (const line of lines) {
-        const [head] = line;
-        const row = head && (used.get(head.index) ?? free.pop() ?? fresh());
+      tallest = Math.max(tallest, ...lines.map(({ top, bottom }) => Math.ceil((bottom - top) / STEP) * STEP));
+      for (const { first, tiles, top, bottom } of lines) {
+        const row = used.get(first) ?? free.pop() ?? fresh();
         if (!row) continue;
-        used.set(head.index, row);
-        // Whole pixels of the screen, so that what is moved stays sharp.
-        const top = Math.floor((head.y + edge - AROUND) * ratio);
-        const bottom = Math.ceil((head.y + head.h + edge + AROUND) * ratio);
-        if (fit(row, width, bottom - top, ratio)) row.looks.clear();
+        used.set(first, row);
+        if (fit(row, width, bottom - top, tallest, ratio)) row.looks.clear();
         row.box.style.transform = `translateY(${(top - Math.round(base * ratio)) / ratio}px)`;
         const empty = row.looks.size === 0;
-        const changed = changes(row, line, look);
+        const changed = changes(row, tiles, look);
         if (!changed.length) continue;
-        const y = head.y + edge - top / ratio;
+        const y = (tiles[0]?.y ?? 0) + edge - top / ratio;
         draw(row, changed, y, ratio, empty);
         const said = changed.map((tile) => ({ index: tile.index, x: tile.x + edge, y, w: tile.w, h: tile.h, name: host.name(tile.index), chosen: row.looks.get(tile.index)?.state.chosen ?? false }));
         row.over.say(said, empty, count);
@@ -146,22 +147,32 @@ export function rows(holder: HTMLElement, edge: number, host: RowsHost): Rows {
   };
 }
 
-/** `height` in pixels of the screen. Whether the canvas is another size, and so empty, now. */
-function fit({ box, canvas }: Row, width: number, height: number, ratio: number): boolean {
+/** Pixels of the screen: the box shows `height` of a canvas that is `tallest`. Whether that has another size, and so is empty, now. */
+function fit({ box, canvas, looks }: Row, width: number, height: number, tallest: number, ratio: number): boolean {
   const across = Math.max(1, Math.round(width * ratio));
-  if (canvas.width === across && canvas.height === height) return false;
-  Object.assign(canvas, { width: across, height });
-  for (const { style } of [box, canvas]) Object.assign(style, { width: `${across / ratio}px`, height: `${height / ratio}px` });
+  Object.assign(box.style, { width: `${across / ratio}px`, height: `${height / ratio}px` });
+  // What is drawn already, and large enough, stays.
+  if (canvas.width === across && (canvas.height === tallest || (looks.size > 0 && canvas.height >= height))) return false;
+  Object.assign(canvas, { width: across, height: tallest });
+  Object.assign(canvas.style, { width: `${across / ratio}px`, height: `${tallest / ratio}px` });
   return true;
 }
 
+/** A row of tiles. Where it reaches from and to: whole pixels of the screen, so that what is moved stays sharp. */
+interface Line {
+  readonly first: number;
+  readonly tiles: Tile[];
+  readonly top: number;
+  readonly bottom: number;
+}
+
 /** Tiles by row: those of one row lie at one height, one after another. */
-function linesOf(tiles: readonly Tile[]): Tile[][] {
-  const lines: Tile[][] = [];
+function linesOf(tiles: readonly Tile[], edge: number, ratio: number): Line[] {
+  const lines: Line[] = [];
   for (const tile of tiles) {
     const last = lines.at(-1);
-    if (last?.[0]?.y === tile.y) last.push(tile);
-    else lines.push([tile]);
+    if (last?.tiles[0]?.y === tile.y) last.tiles.push(tile);
+    else lines.push({ first: tile.index, tiles: [tile], top: Math.floor((tile.y + edge - AROUND) * ratio), bottom: Math.ceil((tile.y + tile.h + edge + AROUND) * ratio) });
   }
   return lines;
 }

@@ -1,7 +1,7 @@
 /** Strips of frames of the videos that the pointer came over: a few of them are kept. */
 import type { Thumb } from "../../api/thumbs";
 import { lru } from "../../lib/lru";
-import { decode } from "./decode";
+import { decodeBitmap } from "./decode";
 
 const KEPT = 24;
 
@@ -25,7 +25,7 @@ export function strips(fetch: (id: number, take: (thumb: Thumb) => void, signal:
         id,
         (thumb) => {
           if (thumb.kind !== "picture") return;
-          void decode(thumb.bytes).then((bitmap) => {
+          void decodeBitmap(thumb.bytes).then((bitmap) => {
             if (stop.signal.aborted) return bitmap.close();
             held.set(id, bitmap, 1);
             asked.delete(id);

@@ -100,7 +100,7 @@ export function drawTile(
       ctx.drawImage(strip, frame * cell, 0, cell, strip.height, whole.x, whole.y, whole.w, whole.h);
     } else if (picture?.kind === "picture") {
       const to = isCrop && object ? cropRect(whole, object, width, height) : whole;
-      ctx.drawImage(picture.bitmap, to.x, to.y, to.w, to.h);
+      ctx.drawImage(picture.drawable, to.x, to.y, to.w, to.h);
     } else if (picture) drawReason(ctx, at, picture.reason, look);
     // Labels come with their picture: lines over an empty tile say nothing.
     if (labels && picture?.kind === "picture" && !scrubbed) {
