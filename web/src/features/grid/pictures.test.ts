@@ -94,13 +94,23 @@ describe("small pictures", () => {
     expect(held.get(5, 256)?.kind).toBe("broken");
   });
 
-  it("are closed with the store", async () => {
+  it("are closed with the store, those too that come after", async () => {
+    const made: Bitmap[] = [];
+    const later: (() => void)[] = [];
+    vi.stubGlobal("createImageBitmap", () => new Promise((done) => {
+      const bitmap = new Bitmap(256, 192);
+      made.push(bitmap);
+      later.push(() => done(bitmap));
+    }));
     const { held, answer } = store();
-    held.want([1], 256, false);
+    held.want([1, 2], 256, false);
     await answer();
-    const found = held.get(1, 256);
+    later.shift()?.();
+    await vi.waitFor(() => expect(held.get(1, 256)?.kind).toBe("picture"));
     held.close();
-    expect(found?.kind === "picture" && (found.drawable as unknown as Bitmap).closed).toBe(true);
-    expect(held.get(1, 256)).toBeUndefined();
+    expect(made.map(({ closed }) => closed)).toEqual([true, false]);
+    later.shift()?.();
+    await vi.waitFor(() => expect(made.every(({ closed }) => closed)).toBe(true));
+    expect([held.get(1, 256), held.get(2, 256)]).toEqual([undefined, undefined]);
   });
 });

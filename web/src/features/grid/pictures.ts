@@ -42,11 +42,13 @@ export function pictures(
   let wantedSize: Size = 256;
   let passing = false;
   let failures = 0;
+  let closed = false;
 
   async function decode(name: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     decoding.add(name);
     try {
       const drawable = await decodeBytes(bytes);
+      if (closed) return drawable.close();
       decoded.set(name, { kind: "picture", drawable }, weightOf(drawable));
     } catch {
       decoded.set(name, { kind: "broken", reason: "The browser cannot read this picture" }, 64);
@@ -134,6 +136,7 @@ export function pictures(
       next();
     },
     close() {
+      closed = true;
       wanted = [];
       for (const stop of flying.keys()) stop.abort();
       decoded.clear();
