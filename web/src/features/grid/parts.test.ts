@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { readFrame, writeFrame, writeStrings } from "../../api/frame";
 import { lru } from "../../lib/lru";
 import { picked } from "../selection/pick";
+import { RATIOS } from "./layout";
 import { maskAlpha, SIDE } from "./masks";
 import { type PageData, pageStore, readPage } from "./page";
 import { cropRect, lengthSays, pictureRect } from "./tile";
@@ -87,6 +88,15 @@ describe("a picture in its tile", () => {
     // The object's middle lies in the tile's middle.
     expect(zoomed.x + 0.55 * zoomed.w).toBeCloseTo(50);
     expect(zoomed.y + 0.6 * zoomed.h).toBeCloseTo(50);
+  });
+  it("leaves no sliver at an edge where the tile's shape is its own, rounded to a byte", () => {
+    for (let width = 300; width <= 1900; width += 7) {
+      const ratio = RATIOS[Math.round(128 + 32 * Math.log2(width / 640))] ?? 1;
+      const { x, y, w, h } = pictureRect({ x: 0, y: 0, w: 150 * ratio, h: 150 }, width, 640, false, null);
+      expect(Math.max(x, y)).toBeLessThan(1e-9);
+      expect(Math.min(x + w - 150 * ratio, y + h - 150)).toBeGreaterThan(-1e-9);
+      expect(Math.max(w / (150 * ratio), h / 150)).toBeLessThan(1.012);
+    }
   });
 });
 

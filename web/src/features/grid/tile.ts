@@ -22,6 +22,9 @@ export interface TileLabels {
   readonly style: LabelStyle;
 }
 
+/** A tile's shape is its picture's, rounded to a byte by at most half a step: the picture fills it, with no sliver left at an edge. */
+const ROUNDED = 1 / 64 + 0.001;
+
 /** Where the whole picture lies for a tile that shows it all, fills itself with it, or shows one object of it. */
 export function pictureRect(at: Rect, width: number, height: number, cover: boolean, object: Rect | null): Rect {
   if (object) {
@@ -33,7 +36,9 @@ export function pictureRect(at: Rect, width: number, height: number, cover: bool
     const cy = (object.y + object.h / 2) * height * scale;
     return { x: at.x + at.w / 2 - cx, y: at.y + at.h / 2 - cy, w: width * scale, h: height * scale };
   }
-  const scale = cover ? Math.max(at.w / width, at.h / height) : Math.min(at.w / width, at.h / height);
+  const [across, down] = [at.w / width, at.h / height];
+  const fills = cover || Math.abs(Math.log2(across / down)) <= ROUNDED;
+  const scale = fills ? Math.max(across, down) : Math.min(across, down);
   const w = width * scale;
   const h = height * scale;
   return { x: at.x + (at.w - w) / 2, y: at.y + (at.h - h) / 2, w, h };
