@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -56,7 +58,7 @@ def test_show_serves_the_data_set_until_it_is_closed(
         urllib.request.urlopen(app.url)
 
 
-def test_the_command_says_where_it_listens_and_ends_on_interrupt(made_once: Path) -> None:
+def test_the_command_says_where_it_listens_and_ends_on_interrupt_whatever_still_runs(made_once: Path) -> None:
     command = [sys.executable, "-m", "loopline", "app", str(made_once), "--port", "0", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
         try:
@@ -70,6 +72,14 @@ def test_the_command_says_where_it_listens_and_ends_on_interrupt(made_once: Path
             assert told["token"] is None
             with urllib.request.urlopen(f"http://127.0.0.1:{told['port']}/api/datasets") as answer:
                 assert "small" in [one["name"] for one in json.load(answer)]
+            waiting = socket.create_connection(("127.0.0.1", told["port"]))
+            head = f"POST /api/d/small/page HTTP/1.1\r\nHost: 127.0.0.1:{told['port']}\r\n"
+            waiting.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{".encode())
+            time.sleep(0.5)  # it waits for the rest now
         finally:
             program.send_signal(2)
-            program.wait(20)
+            _, said = program.communicate(timeout=20)
+    assert program.returncode == 130
+    assert "running task" in said
+    assert "Traceback" not in said
+    waiting.close()

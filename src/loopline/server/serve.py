@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import logging
 import os
 import socket
 import threading
@@ -171,6 +173,7 @@ class Server:
             timeout_graceful_shutdown=2,
             proxy_headers=False,
         )
+        logging.getLogger("uvicorn.error").addFilter(_is_fault)
         server = self._server = uvicorn.Server(config)
 
         def end_without(loaded: Future[ASGIApp]) -> None:
@@ -229,6 +232,11 @@ def _names_of(host: str) -> set[str]:
     except OSError:
         pass
     return found
+
+
+def _is_fault(record: logging.LogRecord) -> bool:
+    """Not a request that is cut off because the server ends: a line says how many those are."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def open_browser(url: str) -> bool:
