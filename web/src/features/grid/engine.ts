@@ -5,6 +5,7 @@
 import type { Rect } from "../labels/draw";
 import { tileElement } from "./elements";
 import { type Layout, neighbour, rowOf, type Tile, tileAt, tileOf, tilesIn } from "./layout";
+import { pan } from "./pan";
 import { rows, type RowsHost, type TileState } from "./rows";
 import { barHeight, toBar, toContent } from "./scroll";
 
@@ -78,6 +79,8 @@ export function createGrid({ scroller, bar, layer, sheet, mark }: GridParts, hos
 
   const content = () => (layout ? layout.height + 2 * EDGE : 0);
   const most = () => Math.max(0, content() - view.height);
+  /** Whether the scroll bar is shorter than what it stands for. */
+  const mapped = () => content() !== barHeight(content());
 
   function measure(): void {
     view = { width: scroller.clientWidth, height: scroller.clientHeight };
@@ -89,7 +92,7 @@ export function createGrid({ scroller, bar, layer, sheet, mark }: GridParts, hos
     top = Math.min(most(), Math.max(0, next));
     clearTimeout(following);
     // To move the bar costs as much as a frame: where it stands for millions of pixels, it follows when that can be seen.
-    if (content() === barHeight(content()) || (Math.abs(top - barAt) / content()) * view.height >= 0.5) moveBar();
+    if (!mapped() || (Math.abs(top - barAt) / content()) * view.height >= 0.5) moveBar();
     else following = setTimeout(moveBar, SETTLED_MS);
     refresh();
   }
@@ -223,6 +226,7 @@ export function createGrid({ scroller, bar, layer, sheet, mark }: GridParts, hos
   }
 
   function moved(event: PointerEvent): void {
+    if (event.pointerType === "touch") return; // a finger scrolls
     if (selecting) {
       const at = scroller.getBoundingClientRect();
       const y = event.clientY - at.top;
@@ -293,13 +297,13 @@ export function createGrid({ scroller, bar, layer, sheet, mark }: GridParts, hos
   }
 
   function wheel(event: WheelEvent): void {
-    if (event.ctrlKey || content() === barHeight(content())) return;
+    if (event.ctrlKey || !mapped()) return;
     event.preventDefault();
     scrollTo(top + event.deltaY * (event.deltaMode === 1 ? 32 : event.deltaMode === 2 ? view.height : 1));
   }
 
   function scrolled(): void {
-    if (Math.abs(scroller.scrollTop - set) < 1.5 && content() !== barHeight(content())) return;
+    if (Math.abs(scroller.scrollTop - set) < 1.5 && mapped()) return;
     clearTimeout(following);
     top = Math.min(most(), toContent(scroller.scrollTop, content(), view.height));
     [barAt, set] = [top, scroller.scrollTop];
@@ -319,6 +323,14 @@ export function createGrid({ scroller, bar, layer, sheet, mark }: GridParts, hos
     paint(); // at once: another width empties the canvases
   });
   sized.observe(scroller);
+  const endPan = pan(scroller, {
+    mapped,
+    by(pixels) {
+      const before = top;
+      scrollTo(top + pixels);
+      return top !== before;
+    },
+  });
   scroller.addEventListener("scroll", scrolled, { passive: true });
   scroller.addEventListener("wheel", wheel, { passive: false });
   scroller.addEventListener("pointerdown", down);
@@ -338,6 +350,7 @@ export function createGrid({ scroller, bar, layer, sheet, mark }: GridParts, hos
       layout = next;
       reported = "";
       bar.style.height = `${barHeight(content())}px`;
+      scroller.style.touchAction = mapped() ? "pan-x pinch-zoom" : "";
       measure();
       if (!keepTop) {
         focused = -1;
@@ -357,6 +370,7 @@ export function createGrid({ scroller, bar, layer, sheet, mark }: GridParts, hos
       clearTimeout(settling);
       clearTimeout(following);
       sized.disconnect();
+      endPan();
       scroller.removeEventListener("scroll", scrolled);
       scroller.removeEventListener("wheel", wheel);
       scroller.removeEventListener("pointerdown", down);
