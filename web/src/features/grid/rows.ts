@@ -84,9 +84,9 @@ export function rows(holder: HTMLElement, edge: number, host: RowsHost): Rows {
   }
 
   /** The tiles of a row that look another way than what its canvas shows. */
-  function changes(row: Row, tiles: readonly Tile[], look: (tile: Tile) => Look): Tile[] {
-    const looks = new Map(tiles.map((tile) => [tile.index, look(tile)]));
-    const changed = tiles.filter(({ index }) => !same(row.looks.get(index), looks.get(index)));
+  function changes(row: Row, line: readonly Tile[], look: (tile: Tile) => Look): Tile[] {
+    const looks = new Map(line.map((tile) => [tile.index, look(tile)]));
+    const changed = line.filter(({ index }) => !same(row.looks.get(index), looks.get(index)));
     row.looks = looks;
     return changed;
   }
@@ -127,16 +127,16 @@ export function rows(holder: HTMLElement, edge: number, host: RowsHost): Rows {
       const firsts = new Set(lines.map(({ first }) => first));
       release((first) => firsts.has(first));
       tallest = Math.max(tallest, ...lines.map(({ top, bottom }) => Math.ceil((bottom - top) / STEP) * STEP));
-      for (const { first, tiles, top, bottom } of lines) {
+      for (const { first, line, top, bottom } of lines) {
         const row = used.get(first) ?? free.pop() ?? fresh();
         if (!row) continue;
         used.set(first, row);
         if (fit(row, width, bottom - top, tallest, ratio)) row.looks.clear();
         row.box.style.transform = `translateY(${(top - Math.round(base * ratio)) / ratio}px)`;
         const empty = row.looks.size === 0;
-        const changed = changes(row, tiles, look);
+        const changed = changes(row, line, look);
         if (!changed.length) continue;
-        const y = (tiles[0]?.y ?? 0) + edge - top / ratio;
+        const y = (line[0]?.y ?? 0) + edge - top / ratio;
         draw(row, changed, y, ratio, empty);
         const said = changed.map((tile) => ({ index: tile.index, x: tile.x + edge, y, w: tile.w, h: tile.h, name: host.name(tile.index), chosen: row.looks.get(tile.index)?.state.chosen ?? false }));
         row.over.say(said, empty, count);
@@ -159,20 +159,20 @@ function fit({ box, canvas, looks }: Row, width: number, height: number, tallest
 }
 
 /** A row of tiles. Where it reaches from and to: whole pixels of the screen, so that what is moved stays sharp. */
-interface Line {
+interface PlacedLine {
   readonly first: number;
-  readonly tiles: Tile[];
+  readonly line: Tile[];
   readonly top: number;
   readonly bottom: number;
 }
 
 /** Tiles by row: those of one row lie at one height, one after another. */
-function linesOf(tiles: readonly Tile[], edge: number, ratio: number): Line[] {
-  const lines: Line[] = [];
+function linesOf(tiles: readonly Tile[], edge: number, ratio: number): PlacedLine[] {
+  const lines: PlacedLine[] = [];
   for (const tile of tiles) {
     const last = lines.at(-1);
-    if (last?.tiles[0]?.y === tile.y) last.tiles.push(tile);
-    else lines.push({ first: tile.index, tiles: [tile], top: Math.floor((tile.y + edge - AROUND) * ratio), bottom: Math.ceil((tile.y + tile.h + edge + AROUND) * ratio) });
+    if (last?.line[0]?.y === tile.y) last.line.push(tile);
+    else lines.push({ first: tile.index, line: [tile], top: Math.floor((tile.y + edge - AROUND) * ratio), bottom: Math.ceil((tile.y + tile.h + edge + AROUND) * ratio) });
   }
   return lines;
 }
