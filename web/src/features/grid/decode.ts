@@ -6,7 +6,7 @@ export type Drawable = VideoFrame | ImageBitmap;
 /**
  * ImageDecoder takes half of what a Blob does, which goes through the browser's own process first. What it gives is drawn as
  * it is: less than half as large as a bitmap, whose fresh memory would cost the thread that draws more than the picture.
- * Not in a worker: without a graphics card each picture would wait there for the thread that draws.
+ * Not in a worker: where cores are few, pictures came from there too late for who scrolls, and took more of them in all.
  */
 export async function decode(bytes: Uint8Array<ArrayBuffer>): Promise<Drawable> {
   // Not every browser has it, and none where the page comes from another host by plain HTTP.
@@ -32,5 +32,7 @@ export async function decodeBitmap(bytes: Uint8Array<ArrayBuffer>): Promise<Imag
 
 /** Bytes that it holds. */
 export function weightOf(drawable: Drawable): number {
-  return drawable instanceof ImageBitmap ? drawable.width * drawable.height * 4 : drawable.allocationSize();
+  if (drawable instanceof ImageBitmap) return drawable.width * drawable.height * 4;
+  // A frame without a format does not tell.
+  return drawable.format ? drawable.allocationSize() : drawable.displayWidth * drawable.displayHeight * 4;
 }
