@@ -331,16 +331,18 @@ export function createGrid({ scroller, bar, layer, sheet, mark }: GridParts, hos
       return top !== before;
     },
   });
-  scroller.addEventListener("scroll", scrolled, { passive: true });
-  scroller.addEventListener("wheel", wheel, { passive: false });
-  scroller.addEventListener("pointerdown", down);
-  scroller.addEventListener("pointermove", moved);
-  scroller.addEventListener("pointerup", up);
-  scroller.addEventListener("pointercancel", up);
-  scroller.addEventListener("pointerleave", leave);
-  scroller.addEventListener("click", click);
-  scroller.addEventListener("dblclick", double);
-  scroller.addEventListener("keydown", key);
+  const listening = new AbortController();
+  const { signal } = listening;
+  scroller.addEventListener("scroll", scrolled, { passive: true, signal });
+  scroller.addEventListener("wheel", wheel, { passive: false, signal });
+  scroller.addEventListener("pointerdown", down, { signal });
+  scroller.addEventListener("pointermove", moved, { signal });
+  scroller.addEventListener("pointerup", up, { signal });
+  scroller.addEventListener("pointercancel", up, { signal });
+  scroller.addEventListener("pointerleave", leave, { signal });
+  scroller.addEventListener("click", click, { signal });
+  scroller.addEventListener("dblclick", double, { signal });
+  scroller.addEventListener("keydown", key, { signal });
   measure();
 
   return {
@@ -371,16 +373,7 @@ export function createGrid({ scroller, bar, layer, sheet, mark }: GridParts, hos
       clearTimeout(following);
       sized.disconnect();
       endPan();
-      scroller.removeEventListener("scroll", scrolled);
-      scroller.removeEventListener("wheel", wheel);
-      scroller.removeEventListener("pointerdown", down);
-      scroller.removeEventListener("pointermove", moved);
-      scroller.removeEventListener("pointerup", up);
-      scroller.removeEventListener("pointercancel", up);
-      scroller.removeEventListener("pointerleave", leave);
-      scroller.removeEventListener("click", click);
-      scroller.removeEventListener("dblclick", double);
-      scroller.removeEventListener("keydown", key);
+      listening.abort();
     },
   };
 }

@@ -63,17 +63,15 @@ export function pan(element: HTMLElement, panned: Panned): () => void {
     speed = 0;
   }
 
-  element.addEventListener("pointerdown", down);
-  element.addEventListener("pointermove", move);
-  element.addEventListener("pointerup", up);
-  element.addEventListener("pointercancel", stop);
-  element.addEventListener("wheel", stop, { passive: true });
+  const listening = new AbortController();
+  const { signal } = listening;
+  element.addEventListener("pointerdown", down, { signal });
+  element.addEventListener("pointermove", move, { signal });
+  element.addEventListener("pointerup", up, { signal });
+  element.addEventListener("pointercancel", stop, { signal });
+  element.addEventListener("wheel", stop, { passive: true, signal });
   return () => {
     stop();
-    element.removeEventListener("pointerdown", down);
-    element.removeEventListener("pointermove", move);
-    element.removeEventListener("pointerup", up);
-    element.removeEventListener("pointercancel", stop);
-    element.removeEventListener("wheel", stop);
+    listening.abort();
   };
 }
